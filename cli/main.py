@@ -1,0 +1,65 @@
+"""The command line `hiresldm`: one verb per file, each importing what it needs when it runs."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from ..core.errors import ToolkitError
+from .bench import bench
+from .build import build
+from .evaluate import evaluate
+from .restore import restore
+from .train import train
+
+app = typer.Typer(
+    help="Restore speech to 48 kHz studio quality.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("restore")(restore)
+app.command("train")(train)
+app.command("build")(build)
+app.command("evaluate")(evaluate)
+app.command("bench")(bench)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit; a `ToolkitError` becomes one line and its exit code."""
+    # The default end by SIGTERM would skip every clean-up and leave drafts behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        app(args=argv)
+    except ToolkitError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"hiresldm {version('hiresldm')}")
+        except PackageNotFoundError:
+            print("hiresldm (not installed)")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Every error a user can meet, each with its exit code."""
+
+
+class ToolkitError(Exception):
+    """A problem told in one sentence; the command line exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class UsageError(ToolkitError):
+    """The request itself is wrong: an option, a path or a value that is not accepted."""
+
+    exit_code = 2
+
+
+class AudioError(ToolkitError):
+    """The audio given cannot be restored: not audio, empty, not finite."""
+
+
+class ExportError(ToolkitError):
+    """A part cannot be written in the format asked for."""
+
+
+class ParityError(ToolkitError):
+    """An artifact does not compute what the reference computes."""
+
+    exit_code = 3
+
+
+class BudgetError(ToolkitError):
+    """A limit on size, speed or memory is exceeded."""
+
+    exit_code = 4
+
+
+class BackendMissingError(ToolkitError):
+    """The engine asked for is not installed or does not run on this machine."""
+
+    exit_code = 5
+
+
+class IntegrityError(ToolkitError):
+    """A bundle file is missing, altered, or of a version that is not understood."""
+
+    exit_code = 6

@@ -1,0 +1,122 @@
+"""Waveform to spectrum and back, on NumPy: what every backend's host does around the networks.
+
+Spectra cross the border of a part power-law compressed and as real pairs, shape (T, 2 * bins),
+real parts first: values stay near one, which fp16 and integer engines need.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from .spec import Array
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """The audio contract of a model; a bundle carries it and every host obeys it."""
+
+    sample_rate_hz: int = 48_000
+    n_fft: int = 2048
+    hop: int = 480
+    mel_bands: int = 128
+    compression: float = 0.3
+    """Exponent on the magnitude of every spectrum that enters or leaves a network."""
+    loudness_lufs: float = -20.0
+    latent_channels: int = 64
+    latent_hop: int = 960
+    """Samples per latent frame; signals are padded to a multiple of it."""
+
+    @property
+    def bins(self) -> int:
+        """Frequency bins of a spectrum."""
+        return self.n_fft // 2 + 1
+
+
+def stft(wave: Array, front: FrontEnd) -> Array:
+    """Compressed spectrum (T, 2 * bins) of a wave (N,), N a multiple of the hop, T = N / hop.
+
+    Frame t is centred on sample t * hop; zeros stand outside the wave.
+    """
+    half = front.n_fft // 2
+    padded = np.pad(wave, (half, half))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, front.n_fft)[:: front.hop]
+    spectrum = np.fft.rfft(frames[: len(wave) // front.hop] * hann(front.n_fft))
+    return compress(spectrum.astype(np.complex64), front.compression)
+
+
+def istft(compressed: Array, front: FrontEnd) -> Array:
+    """Wave (T * hop,) of a compressed spectrum (T, 2 * bins): the inverse of `stft`."""
+    frames = np.fft.irfft(expand(compressed, front.compression), front.n_fft)
+    window = hann(front.n_fft)
+    wave = _overlap_add(frames.astype(np.float32) * window, front.hop)
+    weight = _overlap_add(np.broadcast_to(window**2, frames.shape), front.hop)
+    half, length = front.n_fft // 2, len(compressed) * front.hop
+    inside = slice(half, half + length)
+    return np.asarray(wave[inside] / np.maximum(weight[inside], 1e-6), np.float32)
+
+
+def compress(spectrum: np.ndarray, exponent: float) -> Array:
+    """Complex (T, bins) to real pairs (T, 2 * bins), magnitudes raised to `exponent`."""
+    magnitude = np.abs(spectrum)
+    scaled = spectrum * np.maximum(magnitude, 1e-12) ** np.float32(exponent - 1)
+    return np.concatenate([scaled.real, scaled.imag], axis=-1, dtype=np.float32)
+
+
+def expand(compressed: Array, exponent: float) -> np.ndarray:
+    """Real pairs (T, 2 * bins) to complex (T, bins), undoing `compress`."""
+    bins = compressed.shape[-1] // 2
+    spectrum = compressed[..., :bins] + 1j * compressed[..., bins:]
+    return spectrum * np.abs(spectrum) ** np.float32(1 / exponent - 1)
+
+
+def log_mel(compressed: Array, front: FrontEnd) -> Array:
+    """Natural-log mel spectrum (T, mel_bands) of a compressed spectrum, floored at 1e-5."""
+    bins = front.bins
+    power = compressed[..., :bins] ** 2 + compressed[..., bins:] ** 2
+    magnitude = power ** np.float32(0.5 / front.compression)
+    return np.log(np.maximum(magnitude @ mel_basis(front), 1e-5))
+
+
+@cache
+def hann(length: int) -> Array:
+    """Periodic Hann window (length,)."""
+    return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length), np.float32)
+
+
+@cache
+def mel_basis(front: FrontEnd) -> Array:
+    """Triangular mel filters (bins, mel_bands) from 20 Hz to half the rate, each summing to one."""
+    edges_hz = _mel_to_hz(
+        np.linspace(_hz_to_mel(20.0), _hz_to_mel(front.sample_rate_hz / 2), front.mel_bands + 2)
+    )
+    bin_hz = np.arange(front.bins) * front.sample_rate_hz / front.n_fft
+    # A band at the bottom is narrower than a bin; widening it to one bin keeps it from being empty.
+    spacing_hz = front.sample_rate_hz / front.n_fft
+    low = np.minimum(edges_hz[:-2], edges_hz[1:-1] - spacing_hz)
+    high = np.maximum(edges_hz[2:], edges_hz[1:-1] + spacing_hz)
+    rise = (bin_hz[:, None] - low) / (edges_hz[1:-1] - low)
+    fall = (high - bin_hz[:, None]) / (high - edges_hz[1:-1])
+    basis = np.maximum(0.0, np.minimum(rise, fall))
+    return np.asarray(basis / basis.sum(0), np.float32)
+
+
+def _hz_to_mel(hz: float) -> float:
+    return float(2595.0 * np.log10(1.0 + hz / 700.0))
+
+
+def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
+    return 700.0 * (10.0 ** (mel / 2595.0) - 1.0)
+
+
+def _overlap_add(frames: np.ndarray, hop: int) -> np.ndarray:
+    """Sum frames (T, n) at steps of `hop`: each frame is cut in hop blocks, one add per block."""
+    count, length = frames.shape
+    blocks = -(-length // hop)
+    padded = np.pad(frames, ((0, 0), (0, blocks * hop - length))).reshape(count, blocks, hop)
+    out = np.zeros((count + blocks - 1, hop), np.float32)
+    for block in range(blocks):
+        out[block : block + count] += padded[:, block]
+    return out.reshape(-1)

@@ -1,0 +1,171 @@
+"""Waveform to restored waveform over any runners: the host's side of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from . import noise
+from .audio import check_rate, resample
+from .chunks import ChunkFunction, ChunkPlan, ChunkStream
+from .errors import AudioError, UsageError
+from .frontend import FrontEnd, istft, log_mel, stft
+from .loudness import LoudnessMeter, gain_to
+from .sampler import ddim
+from .spec import Array, Runner
+
+PARTS = ("recovery", "encoder", "denoiser", "decoder")
+CHUNK_S = 10.0
+CONTEXT_S = 2.0
+"""Seen on both sides of a chunk and dropped: more than the networks' receptive field."""
+FADE_S = 0.1
+
+_BLOCK = 65_536
+# The sampler is deterministic, so only its start draws noise.
+_NOISE_STEP = 0
+
+
+class RestorationStream:
+    """One signal on its way: blocks (n, channels) at 48 kHz in, finished blocks (m, channels) out.
+
+    As many frames come out as went in; the result does not depend on the block sizes.
+    """
+
+    def __init__(self, function: ChunkFunction, plan: ChunkPlan, gains: Sequence[float]) -> None:
+        self._gains = np.array(gains, np.float32)
+        self._streams = [ChunkStream(function, plan) for _ in gains]
+
+    def process(self, block: Array) -> Array:
+        """Take a block (n, channels) and give what is finished, (m, channels)."""
+        levelled = block * self._gains
+        columns = [s.process(levelled[:, i]) for i, s in enumerate(self._streams)]
+        return np.stack(columns, axis=1) / self._gains
+
+    def flush(self) -> Array:
+        """The rest (m, channels) of the signal, which ends here."""
+        return np.stack([s.flush() for s in self._streams], axis=1) / self._gains
+
+
+class Restorer:
+    """Speech of any rate to restored speech at 48 kHz.
+
+    `runners` holds one runner per name in `PARTS`; `sampler` lists the diffusion times of every
+    accepted number of steps. Raises `UsageError` for a missing part or sizes that do not fit.
+    """
+
+    def __init__(
+        self,
+        runners: Mapping[str, Runner],
+        front: FrontEnd,
+        sampler: Mapping[int, Sequence[float]],
+        *,
+        default_steps: int,
+        chunk_s: float = CHUNK_S,
+        context_s: float = CONTEXT_S,
+    ) -> None:
+        if missing := [part for part in PARTS if part not in runners]:
+            raise UsageError(f"the model lacks {', '.join(missing)}; needed are {', '.join(PARTS)}")
+        self.front = front
+        self.sampler = sampler
+        self.default_steps = default_steps
+        self._runners = runners
+        self._plan = ChunkPlan.of_seconds(
+            rate_hz=front.sample_rate_hz,
+            hop=front.latent_hop,
+            chunk_s=chunk_s,
+            context_s=context_s,
+            fade_s=min(FADE_S, context_s),
+        )
+
+    def __call__(
+        self, wave: Array, sample_rate_hz: int, *, steps: int | None = None, seed: int = 0
+    ) -> Array:
+        """Restore a wave (N,) or (N, channels); the result has the same axes, at 48 kHz.
+
+        Raises `AudioError` for a wave that is empty or not finite and `UsageError` for `steps` or
+        a `seed` that is not accepted.
+        """
+        return self._run(wave, sample_rate_hz, self._restoring(steps, seed))
+
+    def recover(self, wave: Array, sample_rate_hz: int) -> Array:
+        """Like calling the restorer, with the recovery part alone: no diffusion, no decoder."""
+        return self._run(wave, sample_rate_hz, self._recover_chunk)
+
+    def stream(
+        self, loudness_lufs: Sequence[float], *, steps: int | None = None, seed: int = 0
+    ) -> RestorationStream:
+        """A stream for a signal whose channels have this loudness (see `measure`)."""
+        return self._stream(self._restoring(steps, seed), loudness_lufs)
+
+    def accepted_steps(self, steps: int | None) -> int:
+        """`steps`, or the default for None; raises `UsageError` for a number not in the table."""
+        chosen = self.default_steps if steps is None else steps
+        if chosen not in self.sampler:
+            accepted = ", ".join(str(n) for n in sorted(self.sampler))
+            raise UsageError(f"{chosen} steps are not offered by this model; accepted: {accepted}")
+        return chosen
+
+    def _run(self, wave: Array, sample_rate_hz: int, function: ChunkFunction) -> Array:
+        columns = _checked(wave, sample_rate_hz)
+        native = (columns[i : i + _BLOCK] for i in range(0, len(columns), _BLOCK))
+        blocks = list(resample(native, sample_rate_hz, columns.shape[1]))
+        stream = self._stream(function, measure(blocks, columns.shape[1]))
+        restored = [*(stream.process(block) for block in blocks), stream.flush()]
+        return np.concatenate(restored).reshape(-1, *wave.shape[1:])
+
+    def _stream(self, function: ChunkFunction, loudness_lufs: Sequence[float]) -> RestorationStream:
+        gains = [gain_to(self.front.loudness_lufs, lufs) for lufs in loudness_lufs]
+        return RestorationStream(function, self._plan, gains)
+
+    def _restoring(self, steps: int | None, seed: int) -> ChunkFunction:
+        times = self.sampler[self.accepted_steps(steps)]
+        noise.key_of(seed)  # refuses a bad seed now, before any work
+
+        def restore_chunk(wave: Array, first_frame: int) -> Array:
+            recovered = self._recover(stft(wave, self.front))
+            mel = log_mel(recovered, self.front)[None]
+            condition = self._runners["encoder"]({"log_mel": mel})["latent"]
+            start = noise.normals(seed, _NOISE_STEP, first_frame, *condition.shape[1:])[None]
+            latent = self._sample(condition, start, times)
+            inputs = {"latent": latent, "recovered": recovered[None]}
+            return istft(self._runners["decoder"](inputs)["restored"][0], self.front)
+
+        return restore_chunk
+
+    def _recover_chunk(self, wave: Array, first_frame: int) -> Array:
+        return istft(self._recover(stft(wave, self.front)), self.front)
+
+    def _recover(self, spectrum: Array) -> Array:
+        recovered: Array = self._runners["recovery"]({"spectrum": spectrum[None]})["recovered"][0]
+        return recovered
+
+    def _sample(self, condition: Array, start: Array, times: Sequence[float]) -> Array:
+        def denoise(noisy: Array, t: float) -> Array:
+            time = np.array([t], np.float32)
+            inputs = {"noisy": noisy, "condition": condition, "time": time}
+            return self._runners["denoiser"](inputs)["clean"]
+
+        latent: Array = ddim(denoise, condition, start, times)
+        return latent
+
+
+def measure(blocks: Iterable[Array], channels: int) -> list[float]:
+    """Integrated loudness in LUFS of each channel of blocks (n, channels) at 48 kHz."""
+    meters = [LoudnessMeter() for _ in range(channels)]
+    for block in blocks:
+        for i, meter in enumerate(meters):
+            meter.add(block[:, i])
+    return [meter.integrated_lufs() for meter in meters]
+
+
+def _checked(wave: Array, sample_rate_hz: int) -> Array:
+    """The wave as (N, channels) float32, if it can be restored."""
+    check_rate(sample_rate_hz, "the wave")
+    if wave.ndim not in (1, 2) or not wave.size:
+        raise AudioError(f"the wave has shape {wave.shape}; accepted are (N,) and (N, channels)")
+    if not np.issubdtype(wave.dtype, np.floating):
+        raise AudioError(f"the wave is {wave.dtype}; accepted are floats with full scale at 1.0")
+    if not np.isfinite(wave).all():
+        raise AudioError("the wave holds a sample that is not a finite number")
+    return wave.reshape(len(wave), -1).astype(np.float32)

@@ -1,0 +1,11 @@
+"""Hi-ResLDM Edge: speech restoration to 48 kHz by few-step latent diffusion, on devices.
+
+    import hiresldm
+    restorer = hiresldm.Restorer.load()
+    restored = restorer(wave, sample_rate_hz, seed=0)      # (N,) or (N, channels), at 48 kHz
+"""
+
+from .core.errors import ToolkitError
+from .runtimes.restorer import Restorer
+
+__all__ = ["Restorer", "ToolkitError"]

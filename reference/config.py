@@ -1,0 +1,69 @@
+"""Sizes of the model: plain data, saved inside the weights and read back from them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..core.errors import UsageError
+from ..core.frontend import FrontEnd
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack of ConvNeXt blocks: width, hidden width, one dilation per block."""
+
+    dim: int
+    hidden: int
+    dilations: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything needed to build the networks; `edge` is the default."""
+
+    name: str = "edge"
+    front: FrontEnd = field(default_factory=FrontEnd)
+    recovery: Stack = Stack(192, 576, (1, 2, 4, 8, 1, 2))
+    recovery_phase_bins: int = 256
+    """Lowest bins whose real and imaginary parts the recovery sees, not only their magnitude."""
+    encoder_fine: Stack = Stack(192, 576, (1, 1))
+    encoder: Stack = Stack(256, 768, (1, 1, 1))
+    denoiser: Stack = Stack(256, 768, (1, 2, 4, 1, 2, 4, 1, 2))
+    decoder: Stack = Stack(256, 768, (1, 2, 4, 1, 2, 4, 1, 1))
+
+    def to_json(self) -> str:
+        """The configuration as one line of JSON, for safetensors metadata."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @staticmethod
+    def from_json(text: str) -> ModelConfig:
+        """Read back `to_json`; raises TypeError on an unknown key."""
+        values: dict[str, Any] = json.loads(text)
+        front = FrontEnd(**values.pop("front"))
+        stacks = {
+            key: Stack(value["dim"], value["hidden"], tuple(value["dilations"]))
+            for key, value in values.items()
+            if isinstance(value, dict)
+        }
+        return ModelConfig(front=front, **{**values, **stacks})
+
+
+EDGE = ModelConfig()
+BASE = ModelConfig(
+    name="base",
+    recovery=Stack(512, 1536, (1, 2, 4, 8, 1, 2, 4, 8)),
+    encoder_fine=Stack(384, 1152, (1, 1)),
+    encoder=Stack(512, 1536, (1, 1, 1, 1)),
+    denoiser=Stack(768, 2304, (1, 2, 4, 1, 2, 4, 1, 2, 4, 1, 2, 4)),
+    decoder=Stack(512, 1536, (1, 2, 4, 1, 2, 4, 1, 1)),
+)
+
+
+def named(name: str) -> ModelConfig:
+    """The configuration called `edge` or `base`; raises `UsageError` on another name."""
+    for config in (EDGE, BASE):
+        if config.name == name:
+            return config
+    raise UsageError(f"no model configuration '{name}'; there are edge and base")

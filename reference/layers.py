@@ -1,0 +1,75 @@
+"""The building blocks every network shares; tensors are (B, T, C)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .config import Stack
+
+
+class Linear(nn.Module):
+    """Affine map (B, T, inputs) -> (B, T, outputs).
+
+    The weight is kept as (inputs, outputs), the layout of an ONNX MatMul, so that exported graphs
+    read the checkpoint file itself instead of carrying a transposed copy.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(inputs, outputs))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        nn.init.trunc_normal_(self.weight, std=inputs**-0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.matmul(x, self.weight) + self.bias
+
+
+class ConvNeXtBlock(nn.Module):
+    """Depthwise convolution in time, then a two-layer perceptron per frame (Liu 2022).
+
+    `modulation` (B, 1, 3 * dim), where given, is the shift, scale and gate of AdaLN (Peebles 2023).
+    """
+
+    def __init__(self, stack: Stack, dilation: int) -> None:
+        super().__init__()
+        dim, kernel = stack.dim, 7
+        self.depthwise = nn.Conv1d(
+            dim, dim, kernel, groups=dim, dilation=dilation, padding=dilation * (kernel // 2)
+        )
+        self.norm = nn.LayerNorm(dim)
+        self.expand = Linear(dim, stack.hidden)
+        self.contract = Linear(stack.hidden, dim)
+        self.scale = nn.Parameter(torch.full((dim,), 1 / len(stack.dilations)))
+
+    def forward(self, x: Tensor, modulation: Tensor | None = None) -> Tensor:
+        y = self.norm(self.depthwise(x.transpose(1, 2)).transpose(1, 2))  # (B, C, T) inside
+        gate: Tensor | float = 1.0
+        if modulation is not None:
+            shift, scale, gate = modulation.chunk(3, dim=-1)
+            y = y * (1 + scale) + shift
+            gate = 1 + gate
+        added: Tensor = self.contract(F.gelu(self.expand(y))) * self.scale * gate
+        return x + added
+
+
+class Blocks(nn.Module):
+    """ConvNeXt blocks one after another, (B, T, dim) -> (B, T, dim), normalised at the end."""
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(ConvNeXtBlock(stack, d) for d in stack.dilations)
+        self.norm = nn.LayerNorm(stack.dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x)
+        normalised: Tensor = self.norm(x)
+        return normalised
+
+
+def magnitude(spectrum: Tensor) -> Tensor:
+    """Magnitudes (B, T, bins) of pairs (B, T, 2 * bins); the floor keeps the gradient finite."""
+    real, imaginary = spectrum.chunk(2, dim=-1)
+    return torch.sqrt(real * real + imaginary * imaginary + 1e-8)

@@ -1,0 +1,75 @@
+"""The whole model: four networks, their weights on disk, and the path from wave to wave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from ..core.errors import IntegrityError
+from .config import ModelConfig
+from .decoder import Decoder
+from .denoiser import Denoiser
+from .encoder import Encoder
+from .recovery import Recovery
+
+PARTS = ("recovery", "encoder", "denoiser", "decoder")
+
+
+class Model(nn.Module):
+    """Hi-ResLDM at the sizes of `config`."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.recovery = Recovery(config)
+        self.encoder = Encoder(config)
+        self.denoiser = Denoiser(config)
+        self.decoder = Decoder(config)
+
+
+def save_part(
+    module: nn.Module, config: ModelConfig, path: Path, dtype: torch.dtype, **facts: str
+) -> None:
+    """Write one part as safetensors, with the configuration and `facts` in its metadata."""
+    tensors: dict[str, Tensor] = {
+        name: value.detach().to(dtype).contiguous() for name, value in module.state_dict().items()
+    }
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial, metadata={"config": config.to_json(), **facts})
+    partial.chmod(0o644)  # safetensors writes for the owner alone
+    partial.rename(path)
+
+
+def load_part(module: nn.Module, path: Path) -> None:
+    """Fill `module` from safetensors; raises `IntegrityError` on a missing or unknown tensor."""
+    try:
+        tensors = {name: value.float() for name, value in load_file(path).items()}
+        module.load_state_dict(tensors)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise IntegrityError(f"{path}: these weights do not fit the model: {error}") from error
+
+
+def load(folder: Path) -> Model:
+    """The model whose parts lie in `folder` as `<part>.safetensors`, ready to run.
+
+    Raises `IntegrityError` where a part is missing or its configuration differs.
+    """
+    configs = {_config_of(folder / f"{part}.safetensors") for part in PARTS}
+    if len(configs) != 1:
+        raise IntegrityError(f"{folder}: its parts were trained with different configurations")
+    model = Model(configs.pop())
+    for part in PARTS:
+        load_part(model.get_submodule(part), folder / f"{part}.safetensors")
+    return model.eval()
+
+
+def _config_of(path: Path) -> ModelConfig:
+    try:
+        with safe_open(path, "pt") as file:
+            return ModelConfig.from_json(file.metadata()["config"])
+    except (OSError, SafetensorError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{path}: no readable weights: {error}") from error

@@ -1,0 +1,84 @@
+"""Speech, noise and rooms on disk: a folder with manifests, or any folder of audio."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+import soxr
+
+from ...core.errors import UsageError
+from ...core.spec import Array
+
+SUFFIXES = (".flac", ".wav", ".ogg", ".mp3")
+RATE_HZ = 48_000
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One file: where it is, whose voice, and up to which frequency it holds sound."""
+
+    path: Path
+    speaker: str
+    bandwidth_hz: float
+    kind: str = ""
+
+
+def speech(root: Path, split: str) -> tuple[Recording, ...]:
+    """Clean speech of a split: `clean*/manifest.csv` below `root`, or every audio file below it.
+
+    A bare folder has no splits: each 20th file is `valid`, each 20th `test`, the rest `train`, and
+    the folder a file lies in is its speaker. Raises `UsageError` where nothing is found.
+    """
+    found = _listed(root, split, "clean*")
+    if not found:
+        files = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES)
+        found = [_bare(p) for i, p in enumerate(files) if _bare_split(i) == split]
+    if not found:
+        raise UsageError(f"{root}: no {split} speech; give a folder of audio or of manifests")
+    return tuple(found)
+
+
+def noises(root: Path, split: str) -> tuple[Recording, ...]:
+    """Noise recordings of a split, empty where the folder has none."""
+    return tuple(_listed(root, split, "noise"))
+
+
+def rooms(root: Path, split: str) -> tuple[Recording, ...]:
+    """Impulse responses of a split, empty where the folder has none."""
+    return tuple(r for r in _listed(root, split, "rir") if r.kind != "device")
+
+
+def read(recording: Recording) -> Array:
+    """The recording as mono 48 kHz (N,)."""
+    wave, rate = sf.read(recording.path, dtype="float32", always_2d=True)
+    mono = wave.mean(axis=1)
+    return np.asarray(mono if rate == RATE_HZ else soxr.resample(mono, rate, RATE_HZ), np.float32)
+
+
+def _listed(root: Path, split: str, pattern: str) -> list[Recording]:
+    found = []
+    for manifest in sorted(root.glob(f"{pattern}/manifest.csv")):
+        with manifest.open(newline="", encoding="utf-8") as lines:
+            for row in csv.DictReader(lines):
+                if row["split"] == split:
+                    found.append(_from_row(root, row))
+    return found
+
+
+def _from_row(root: Path, row: dict[str, str]) -> Recording:
+    bandwidth_hz = float(row.get("bandwidth_hz") or RATE_HZ / 2)
+    return Recording(
+        root / row["path"], row.get("speaker", ""), bandwidth_hz, row.get("kind") or ""
+    )
+
+
+def _bare(path: Path) -> Recording:
+    return Recording(path, path.parent.name, min(RATE_HZ, sf.info(path).samplerate) / 2)
+
+
+def _bare_split(index: int) -> str:
+    return {18: "valid", 19: "test"}.get(index % 20, "train")

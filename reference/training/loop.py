@@ -1,0 +1,194 @@
+"""One loop for every stage: AdamW, EMA, bf16 where it pays, resumable to the step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.tensorboard import SummaryWriter
+
+from ..config import ModelConfig
+from ..model import save_part
+from .cache import PairCache
+from .plot import plot_losses
+from .stages import Losses, Stage
+
+SAVE_EVERY_S = 120.0
+LOG_EVERY = 20
+Precision = Callable[[], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast: warm-up, flat, and a linear fall over the last `cooldown` share."""
+
+    minutes: float
+    learning_rate: float = 1e-3
+    warmup_steps: int = 200
+    cooldown: float = 0.3
+    ema: float = 0.999
+
+    def rate(self, step: int, trained_s: float) -> float:
+        """Learning rate at a step, `trained_s` seconds into the run."""
+        left = 1.0 - trained_s / (60 * self.minutes)
+        fall = min(1.0, max(0.02, left / self.cooldown))
+        return self.learning_rate * min(1.0, (step + 1) / self.warmup_steps) * fall
+
+
+@dataclass
+class State:
+    """Where a run stands; everything a resumed run needs beyond weights and optimizer."""
+
+    step: int = 0
+    trained_s: float = 0.0
+    skipped: int = 0
+    """Steps not taken because their loss or gradient was not finite."""
+    history: list[tuple[int, float]] = field(default_factory=list)
+
+
+class Trainer:
+    """Trains a stage into a run folder; `run` may be called again after a stop."""
+
+    def __init__(
+        self, stage: Stage, cache: PairCache, out: Path, schedule: Schedule, *, seed: int = 0
+    ) -> None:
+        """Weights go to `out`, the run's own state, logs and plot to a folder below it."""
+        self.stage, self.cache, self.out, self.schedule = stage, cache, out, schedule
+        self.own = out / "-".join(stage.parts)
+        self.seed = seed
+        self.module = nn.ModuleDict(stage.parts)
+        self.average = AveragedModel(self.module, avg_fn=ramped_ema(schedule.ema))
+        self.optimizer = torch.optim.AdamW(
+            self.module.parameters(),
+            lr=schedule.learning_rate,
+            betas=(0.9, 0.98),
+            weight_decay=0.01,
+        )
+        self.state = State()
+
+    def run(self, *, quiet: bool = False) -> State:
+        """Train until the minutes are used up, then write the averaged weights and a loss plot."""
+        self.own.mkdir(parents=True, exist_ok=True)
+        precision = faster_precision(lambda: self._total(np.random.default_rng(0)))
+        columns = (TextColumn("step {task.fields[step]} loss {task.fields[loss]:.4f}"), BarColumn())
+        log = SummaryWriter(str(self.own / "log"))
+        with Progress(*columns, TimeRemainingColumn(), disable=quiet) as progress:
+            bar = progress.add_task("", total=60 * self.schedule.minutes, step=0, loss=float("nan"))
+            saved_s = self.state.trained_s
+            while self.state.trained_s < 60 * self.schedule.minutes:
+                loss = self.step(precision, log)
+                progress.update(
+                    bar, completed=self.state.trained_s, step=self.state.step, loss=loss
+                )
+                if self.state.trained_s - saved_s > SAVE_EVERY_S:
+                    self.save()
+                    saved_s = self.state.trained_s
+        log.close()
+        self.save()
+        return self.state
+
+    def step(self, precision: Precision, log: SummaryWriter) -> float:
+        """One update from a batch that the seed and the step number decide; gives the loss."""
+        began = time.monotonic()
+        state = self.state
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule.rate(state.step, state.trained_s)
+        with precision():
+            losses = self._losses(np.random.default_rng([self.seed, state.step]))
+        total = torch.stack(list(losses.values())).sum()
+        self.optimizer.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
+        if torch.isfinite(norm) and torch.isfinite(total):
+            self.optimizer.step()
+            self.average.update_parameters(self.module)
+        else:
+            state.skipped += 1
+        state.step += 1
+        state.trained_s += time.monotonic() - began
+        if state.step % LOG_EVERY == 0:
+            self._log(losses, log)
+        return float(total.detach())
+
+    def _losses(self, rng: np.random.Generator) -> Losses:
+        return self.stage.losses(self.cache, rng)
+
+    def _total(self, rng: np.random.Generator) -> Tensor:
+        return torch.stack(list(self._losses(rng).values())).sum()
+
+    def _log(self, losses: Losses, log: SummaryWriter) -> None:
+        for name, value in losses.items():
+            log.add_scalar(name, float(value.detach()), self.state.step)
+        total = sum(float(value.detach()) for value in losses.values())
+        self.state.history.append((self.state.step, total))
+
+    def save(self) -> None:
+        """Write weights (averaged), resumable state and the loss plot."""
+        config: ModelConfig = self.stage.config
+        averaged = self.average.module.get_submodule("")
+        for name in self.stage.parts:
+            save_part(
+                averaged.get_submodule(name),
+                config,
+                self.out / f"{name}.safetensors",
+                torch.float32,
+                step=str(self.state.step),
+                minutes=f"{self.state.trained_s / 60:.1f}",
+            )
+        partial = self.own / "state.partial"
+        torch.save(
+            {
+                "state": vars(self.state),
+                "module": self.module.state_dict(),
+                "average": self.average.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+            },
+            partial,
+        )
+        partial.rename(self.own / "state.pt")
+        plot_losses(self.state.history, self.own / "loss.png")
+
+    def resume(self) -> None:
+        """Continue from `state.pt` of the run folder."""
+        saved = torch.load(self.own / "state.pt", weights_only=True)
+        self.state = State(**saved["state"])
+        self.module.load_state_dict(saved["module"])
+        self.average.load_state_dict(saved["average"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+
+
+def ramped_ema(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Exponential moving average whose memory grows with the run, so that a start fades early."""
+
+    def update(average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+        ramp = (1 + int(count)) / (10 + int(count))
+        return average.lerp(current, 1 - min(decay, ramp))
+
+    return update
+
+
+def faster_precision(loss: Callable[[], Tensor]) -> Precision:
+    """bf16 autocast or fp32, whichever does a step sooner on this machine (it differs by CPU)."""
+
+    def bf16() -> AbstractContextManager[object]:
+        return torch.autocast("cpu", torch.bfloat16)
+
+    def seconds(precision: Precision) -> float:
+        best = float("inf")
+        for _ in range(3):
+            began = time.monotonic()
+            with precision():
+                value = loss()
+            value.backward()  # type: ignore[no-untyped-call]
+            best = min(best, time.monotonic() - began)
+        return best
+
+    return bf16 if seconds(bf16) < seconds(nullcontext) else nullcontext

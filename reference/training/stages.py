@@ -1,0 +1,202 @@
+"""The three stages: what each one trains, on which batches, with which loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .. import frontend
+from ..config import ModelConfig
+from ..decoder import Decoder
+from ..denoiser import Denoiser
+from ..encoder import Encoder
+from ..model import load_part
+from ..recovery import Recovery
+from .cache import Batch, Clip, PairCache
+from .losses import band_mask, compressed_loss, waveform_loss
+from .noises import Rng
+
+FULL_BAND_HZ = 16_000.0
+"""Stages that generate the top of the spectrum learn only from clips that have one."""
+Losses = dict[str, Tensor]
+M = TypeVar("M", bound=nn.Module)
+
+
+class Stage(Protocol):
+    """One thing to train: the module, and the losses of a random batch (their sum is minimised)."""
+
+    config: ModelConfig
+    parts: dict[str, nn.Module]
+    """Parts to train and to save, by the name of their file."""
+
+    def losses(self, cache: PairCache, rng: Rng) -> Losses:
+        """Named losses of a fresh batch, already weighted."""
+        ...
+
+
+class RecoveryStage:
+    """Mask network: damaged spectrum to clean spectrum."""
+
+    def __init__(self, config: ModelConfig, *, batch: int = 16, seconds: float = 2.4) -> None:
+        self.config, self.batch, self.seconds = config, batch, seconds
+        self.recovery = Recovery(config)
+        self.parts: dict[str, nn.Module] = {"recovery": self.recovery}
+
+    def losses(self, cache: PairCache, rng: Rng) -> Losses:
+        front = self.config.front
+        drawn = cache.draw(self.batch, samples_of(self.seconds, self.config), rng)
+        clean, damaged, bandwidth_hz = tensors_of(drawn)
+        recovered = self.recovery(frontend.stft(damaged, front)).float()
+        mask = band_mask(bandwidth_hz, front.bins, front.sample_rate_hz)
+        return {"spectrum": compressed_loss(recovered, frontend.stft(clean, front), mask, front)}
+
+
+class AutoencoderStage:
+    """Encoder and decoder together: clean latent and recovered spectrum to clean speech.
+
+    The latent is given noise, and now and then part of the recovered latent, so that the decoder
+    forgives what a few-step sampler gets wrong.
+    """
+
+    def __init__(
+        self, config: ModelConfig, recovery: Path, *, batch: int = 12, seconds: float = 1.6
+    ) -> None:
+        self.config, self.batch, self.seconds = config, batch, seconds
+        self.recovery = frozen(Recovery(config), recovery)
+        self.encoder, self.decoder = Encoder(config), Decoder(config)
+        self.parts: dict[str, nn.Module] = {"encoder": self.encoder, "decoder": self.decoder}
+
+    def losses(self, cache: PairCache, rng: Rng) -> Losses:
+        front = self.config.front
+        samples = samples_of(self.seconds, self.config)
+        drawn = cache.draw(self.batch, samples, rng, least_hz=FULL_BAND_HZ)
+        clean, damaged, bandwidth_hz = tensors_of(drawn)
+        spectrum = frontend.stft(clean, front)
+        with torch.no_grad():
+            recovered = self.recovery(frontend.stft(damaged, front)).float()
+        latent = self._disturbed(spectrum, recovered, rng)
+        restored = self.decoder(latent, recovered).float()
+        mask = band_mask(bandwidth_hz, front.bins, front.sample_rate_hz)
+        wave = frontend.istft(restored, front)
+        return {
+            "spectrum": 4.0 * compressed_loss(restored, spectrum, mask, front),
+            "waveform": waveform_loss(wave, clean, bandwidth_hz, front.sample_rate_hz),
+        }
+
+    def _disturbed(self, spectrum: Tensor, recovered: Tensor, rng: Rng) -> Tensor:
+        front = self.config.front
+        latent: Tensor = self.encoder(frontend.log_mel(spectrum, front))
+        with torch.no_grad():
+            other = self.encoder(frontend.log_mel(recovered, front))
+        shape = (len(latent), 1, 1)
+        share = rng.uniform(size=shape) * (rng.uniform(size=shape) < 0.4)
+        level = rng.uniform(0.0, 0.4, size=shape)
+        mixed = latent + as_tensor(share) * (other - latent)
+        disturbed: Tensor = mixed + as_tensor(level) * as_tensor(rng.standard_normal(latent.shape))
+        return disturbed
+
+
+class DenoiserStage:
+    """Diffusion model: x0-prediction of the clean latent from a noisy one and the recovered one."""
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        recovery: Path,
+        encoder: Path,
+        *,
+        batch: int = 24,
+        seconds: float = 3.2,
+    ) -> None:
+        self.config, self.batch, self.seconds = config, batch, seconds
+        self.recovery = frozen(Recovery(config), recovery)
+        self.encoder = frozen(Encoder(config), encoder)
+        self.denoiser = Denoiser(config)
+        self.parts: dict[str, nn.Module] = {"denoiser": self.denoiser}
+        self._latents: LatentCache | None = None
+
+    def losses(self, cache: PairCache, rng: Rng) -> Losses:
+        if self._latents is None:
+            self._latents = LatentCache(cache, self.recovery, self.encoder, self.config)
+        frames = samples_of(self.seconds, self.config) // self.config.front.latent_hop
+        clean, recovered = self._latents.draw(self.batch, frames, rng)
+        time = as_tensor(rng.uniform(size=len(clean)))
+        noise = as_tensor(rng.standard_normal(clean.shape))
+        angle = time[:, None, None] * (math.pi / 2)
+        noisy = torch.cos(angle) * clean + torch.sin(angle) * noise
+        predicted = self.denoiser(noisy, recovered, time).float()
+        return {"latent": ((predicted - clean) ** 2).mean()}
+
+
+class LatentCache:
+    """Clean and recovered latents of every cached clip, computed once."""
+
+    def __init__(
+        self, cache: PairCache, recovery: nn.Module, encoder: nn.Module, config: ModelConfig
+    ) -> None:
+        self.cache, self.config = cache, config
+        self.clean: dict[tuple[int, int], Tensor] = {}
+        self.recovered: dict[tuple[int, int], Tensor] = {}
+        with torch.inference_mode(), torch.autocast("cpu", enabled=False):
+            for clip in cache.clips:
+                if clip.bandwidth_hz < FULL_BAND_HZ:
+                    continue
+                for variant in range(cache.variants):
+                    clean, damaged = (
+                        frontend.stft(wave, config.front) for wave in self._waves(clip, variant)
+                    )
+                    pair = torch.cat([clean, recovery(damaged)])
+                    latents = encoder(frontend.log_mel(pair, config.front)).half()
+                    self.clean[clip.offset, variant], self.recovered[clip.offset, variant] = latents
+
+    def draw(self, size: int, frames: int, rng: Rng) -> tuple[Tensor, Tensor]:
+        """Random crops (B, frames, C) of clean and recovered latents, speakers equally likely."""
+        crops = [self._crop(frames, rng) for _ in range(size)]
+        clean, recovered = (torch.stack(column) for column in zip(*crops, strict=True))
+        return clean, recovered
+
+    def _crop(self, frames: int, rng: Rng) -> tuple[Tensor, Tensor]:
+        clip = self.cache.pick(rng, FULL_BAND_HZ)
+        key = (clip.offset, int(rng.integers(self.cache.variants)))
+        clean, recovered = self.clean[key], self.recovered[key]
+        if len(clean) < frames:  # a short clip is heard again
+            repeats = -(-frames // len(clean))
+            clean, recovered = clean.repeat(repeats, 1), recovered.repeat(repeats, 1)
+        start = int(rng.integers(len(clean) - frames + 1))
+        where = slice(start, start + frames)
+        return clean[where].float(), recovered[where].float()  # kept as fp16, used as fp32
+
+    def _waves(self, clip: Clip, variant: int) -> Sequence[Tensor]:
+        pair = self.cache.whole(clip, variant)
+        length = len(pair[0]) // self.config.front.latent_hop * self.config.front.latent_hop
+        return [torch.from_numpy(wave[None, :length]) for wave in pair]
+
+
+def samples_of(seconds: float, config: ModelConfig) -> int:
+    """Samples of a crop, a whole number of latent frames."""
+    hop = config.front.latent_hop
+    return round(seconds * config.front.sample_rate_hz / hop) * hop
+
+
+def frozen(module: M, weights: Path) -> M:
+    """The module with the weights of a finished stage, not to be trained."""
+    load_part(module, weights)
+    module.requires_grad_(requires_grad=False)
+    module.eval()
+    return module
+
+
+def tensors_of(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """Clean, damaged and bandwidth of a batch on torch."""
+    return as_tensor(batch.clean), as_tensor(batch.damaged), as_tensor(batch.bandwidth_hz)
+
+
+def as_tensor(values: np.ndarray) -> Tensor:
+    """A float32 tensor of the values."""
+    return torch.from_numpy(np.asarray(values, np.float32))

@@ -1,0 +1,76 @@
+"""Opening a bundle folder as a `Restorer` on one engine."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Self, cast
+
+from ..core import manifest as bundles
+from ..core import noise, restorer
+from ..core.errors import IntegrityError, UsageError
+from ..core.spec import Artifact, Runtime
+
+_ROOM = Path(__file__).parent
+EMBEDDED_BUNDLE = _ROOM.parent / "weights" / "edge"
+"""The bundle that comes with the package."""
+_PREFIX = "on_"
+
+
+class Restorer(restorer.Restorer):
+    """A restorer that knows how to open a bundle."""
+
+    @classmethod
+    def load(
+        cls, path: Path | None = None, *, backend: str = "ort", threads: int | None = None
+    ) -> Self:
+        """Open the bundle folder `path` (None: the embedded one) on an engine.
+
+        `threads` None leaves the number to the engine. Raises `UsageError` for an unknown
+        backend, `BackendMissingError` for one that is not installed and `IntegrityError` for a
+        bundle that is missing, altered or without this backend's format.
+        """
+        root = EMBEDDED_BUNDLE if path is None else path
+        runtime = runtime_of(backend)
+        if threads is not None and threads < 1:
+            raise UsageError(f"{threads} threads are not possible; accepted: 1 or more")
+        manifest = bundles.load(root)
+        bundles.verify(manifest, root)
+        if manifest.noise_sha256 != noise.golden_hash():
+            raise IntegrityError(f"{root} was made for another noise generator than this one")
+        runners = {
+            part: runtime.load(
+                _artifact(manifest.artifacts, part, runtime), root, threads=threads or 0
+            )
+            for part in restorer.PARTS
+        }
+        return cls(runners, manifest.front, manifest.sampler, default_steps=manifest.default_steps)
+
+
+def backends() -> dict[str, Runtime]:
+    """Engines by name: every module `on_<name>.py` that opens files; none loads its engine yet."""
+    names = [module.name for module in pkgutil.iter_modules([str(_ROOM)])]
+    modules = {
+        name.removeprefix(_PREFIX): import_module(f".{name}", __package__)
+        for name in names
+        if name.startswith(_PREFIX)
+    }
+    return {name: cast("Runtime", m) for name, m in modules.items() if hasattr(m, "FORMATS")}
+
+
+def runtime_of(backend: str) -> Runtime:
+    """The module of an engine; raises `UsageError` for a name that is none."""
+    known = backends()
+    if backend not in known:
+        raise UsageError(f"there is no backend {backend!r}; accepted: {', '.join(known)}")
+    return known[backend]
+
+
+def _artifact(artifacts: Sequence[Artifact], part: str, runtime: Runtime) -> Artifact:
+    """The first artifact of the part in a format of the engine: a bundle lists its best first."""
+    for artifact in artifacts:
+        if artifact.component == part and artifact.format in runtime.FORMATS:
+            return artifact
+    raise IntegrityError(f"the bundle holds no {part} as {' or '.join(runtime.FORMATS)}")

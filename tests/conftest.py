@@ -1,0 +1,69 @@
+"""Fixtures: a real clip, and a model of tiny NumPy parts that obey the tensor contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from hiresldm.core.frontend import FrontEnd
+from hiresldm.core.restorer import Restorer
+from hiresldm.core.spec import Array, Arrays
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+MakeRestorer = Callable[..., Restorer]
+
+
+@pytest.fixture(scope="session")
+def noisy_path() -> Path:
+    """About 5 s of noisy speech, 48 kHz, mono."""
+    return EXAMPLES / "noisy.wav"
+
+
+@pytest.fixture(scope="session")
+def speech() -> Array:
+    """About 5 s of clean speech (N,) at 48 kHz."""
+    wave, _ = soundfile.read(EXAMPLES / "clean.flac", dtype="float32")
+    return np.asarray(wave, np.float32)
+
+
+@pytest.fixture(scope="session")
+def noisy(noisy_path: Path) -> Array:
+    """The samples (N,) of `noisy_path`."""
+    wave, _ = soundfile.read(noisy_path, dtype="float32")
+    return np.asarray(wave, np.float32)
+
+
+@pytest.fixture(scope="session")
+def toy_restorer() -> MakeRestorer:
+    """Makes a restorer whose parts look one frame around and use the latent and the noise."""
+
+    def make(**sizes: float) -> Restorer:
+        runners = {
+            "recovery": lambda x: {"recovered": _smooth(x["spectrum"])},
+            "encoder": _encoder,
+            "denoiser": lambda x: {"clean": 0.5 * _smooth(x["noisy"]) + 0.5 * x["condition"]},
+            "decoder": _decoder,
+        }
+        sampler = {1: (1.0,), 2: (1.0, 0.5)}
+        return Restorer(runners, FrontEnd(), sampler, default_steps=2, **sizes)
+
+    return make
+
+
+def _smooth(x: Array) -> Array:
+    padded = np.pad(x, ((0, 0), (1, 1), (0, 0)))
+    return (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / np.float32(4)
+
+
+def _encoder(inputs: Arrays) -> dict[str, Array]:
+    mel = inputs["log_mel"][..., :64]
+    return {"latent": (mel[:, ::2] + mel[:, 1::2]) / np.float32(10)}
+
+
+def _decoder(inputs: Arrays) -> dict[str, Array]:
+    level = np.tanh(inputs["latent"].mean(-1, keepdims=True)).repeat(2, axis=1)
+    return {"restored": inputs["recovered"] * (1 + np.float32(0.2) * level)}

@@ -1,0 +1,61 @@
+"""A bundle is read strictly: whatever is not as written is refused by name."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hiresldm.core import manifest as bundles
+from hiresldm.core.errors import IntegrityError
+from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(EMBEDDED_BUNDLE, tmp_path / "bundle"))
+
+
+def edit(bundle: Path, change) -> None:
+    path = bundle / "bundle.json"
+    values = json.loads(path.read_text())
+    change(values)
+    path.write_text(json.dumps(values))
+
+
+def test_what_is_saved_is_read_back(tmp_path: Path):
+    manifest = bundles.load(EMBEDDED_BUNDLE)
+    bundles.verify(manifest, EMBEDDED_BUNDLE)
+    bundles.save(manifest, tmp_path)
+    assert bundles.load(tmp_path) == manifest
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda v: v.update(version=99), "version 99"),
+        (lambda v: v.update(surprise=1), "surprise"),
+        (lambda v: v["artifacts"][0].update(surprise=1), "surprise"),
+        (lambda v: v.pop("front"), "front"),
+        (lambda v: v["artifacts"][0].update(path="../outside.onnx"), "leads out"),
+        (lambda v: v["artifacts"][0]["data"][0].update(path="/etc/passwd"), "leads out"),
+        (lambda v: v.update(default_steps=3), "default_steps 3"),
+    ],
+)
+def test_a_manifest_that_is_off_is_refused(bundle: Path, change, message: str):
+    edit(bundle, change)
+    with pytest.raises(IntegrityError, match=message):
+        bundles.load(bundle)
+
+
+@pytest.mark.parametrize("name", ["decoder.onnx", "denoiser.safetensors"])
+def test_one_flipped_bit_or_a_missing_file_is_found(bundle: Path, name: str):
+    manifest = bundles.load(bundle)
+    data = bytearray((bundle / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (bundle / name).write_bytes(data)
+    with pytest.raises(IntegrityError, match=name):
+        bundles.verify(manifest, bundle)
+    (bundle / name).unlink()
+    with pytest.raises(IntegrityError, match="missing"):
+        bundles.verify(manifest, bundle)

@@ -1,0 +1,149 @@
+"""The host around the networks: lengths, channels, levels, chunks and noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hiresldm.core.audio import RATE_HZ
+from hiresldm.core.errors import AudioError, UsageError
+from hiresldm.core.files import restore_file
+from hiresldm.core.frontend import FrontEnd
+from hiresldm.core.restorer import Restorer, measure
+from hiresldm.core.spec import Array, Arrays
+
+MakeRestorer = Callable[..., Restorer]
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 44_100, 48_000])
+@pytest.mark.parametrize("shape", [(1,), (959,), (961, 2), (20_000,)])
+def test_shape_and_length(toy_restorer: MakeRestorer, rate_hz: int, shape: tuple[int, ...]) -> None:
+    wave = 0.1 * np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    expected = (round(shape[0] * RATE_HZ / rate_hz), *shape[1:])
+    assert toy_restorer()(wave, rate_hz).shape == expected
+
+
+def test_identity_networks_give_the_wave_back_at_its_level(speech: Array) -> None:
+    front = FrontEnd()
+    runners = {
+        "recovery": lambda x: {"recovered": x["spectrum"]},
+        "encoder": lambda x: {"latent": x["log_mel"][:, ::2, :64]},
+        "denoiser": lambda x: {"clean": x["condition"]},
+        "decoder": lambda x: {"restored": x["recovered"]},
+    }
+    restorer = Restorer(runners, front, {1: (1.0,)}, default_steps=1, chunk_s=1.0, context_s=0.2)
+    quiet = speech * np.float32(0.05)
+    assert _snr_db(quiet, restorer(quiet, RATE_HZ)) > 90
+    assert _snr_db(quiet, restorer.recover(quiet, RATE_HZ)) > 90
+
+
+def test_networks_hear_the_loudness_they_were_trained_on(
+    toy_restorer: MakeRestorer, speech: Array
+) -> None:
+    restorer = toy_restorer()
+    loud, quiet = (restorer(speech * np.float32(g), RATE_HZ) / g for g in (1.0, 0.1))
+    assert _snr_db(loud, quiet) > 60
+
+
+@settings(max_examples=6, deadline=None)
+@given(chunk_s=st.floats(0.1, 4.0))
+def test_chunks_do_not_matter(toy_restorer: MakeRestorer, speech: Array, chunk_s: float) -> None:
+    whole = toy_restorer(chunk_s=100.0)(speech, RATE_HZ)
+    parted = toy_restorer(chunk_s=chunk_s, context_s=0.3)(speech, RATE_HZ)
+    assert _snr_db(whole, parted) > 60
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.integers(0, 60_000), min_size=1, max_size=8))
+def test_blocks_do_not_matter(toy_restorer: MakeRestorer, speech: Array, sizes: list[int]) -> None:
+    wave = speech[:, None]
+    stream = toy_restorer(chunk_s=0.7, context_s=0.3).stream(measure([wave], 1))
+    parts = [stream.process(block) for block in np.split(wave, np.cumsum(sizes))]
+    made = np.concatenate([*parts, stream.flush()])[:, 0]
+    assert np.array_equal(made, toy_restorer(chunk_s=0.7, context_s=0.3)(speech, RATE_HZ))
+
+
+def test_a_stream_gives_as_many_samples_as_it_got_and_holds_few(
+    toy_restorer: MakeRestorer,
+) -> None:
+    stream = toy_restorer(chunk_s=1.0, context_s=0.5).stream([-20.0])
+    block = np.zeros((4800, 1), np.float32)
+    given_out = 0
+    for i in range(1, 60):
+        given_out += len(stream.process(block))
+        assert i * 4800 - given_out <= 1.5 * RATE_HZ + 4800
+    assert given_out + len(stream.flush()) == 59 * 4800
+
+
+def test_channels_are_independent_and_share_the_noise(
+    toy_restorer: MakeRestorer, speech: Array
+) -> None:
+    restorer = toy_restorer()
+    other = speech[::-1].copy()
+    both = restorer(np.stack([speech, other], axis=1), RATE_HZ)
+    assert np.array_equal(both[:, 0], restorer(speech, RATE_HZ))
+    assert np.array_equal(both[:, 1], restorer(other, RATE_HZ))
+
+
+def test_the_seed_and_the_steps_decide(toy_restorer: MakeRestorer, speech: Array) -> None:
+    restorer = toy_restorer()
+    first = restorer(speech, RATE_HZ, steps=1, seed=1)
+    assert np.array_equal(first, restorer(speech, RATE_HZ, steps=1, seed=1))
+    assert not np.array_equal(first, restorer(speech, RATE_HZ, steps=1, seed=2))
+    assert not np.array_equal(first, restorer(speech, RATE_HZ, seed=1))
+
+
+def test_requests_that_cannot_be_met_are_refused(toy_restorer: MakeRestorer) -> None:
+    restorer, wave = toy_restorer(), np.zeros(100, np.float32)
+    with pytest.raises(UsageError, match=r"3 steps.*accepted: 1, 2"):
+        restorer(wave, RATE_HZ, steps=3)
+    with pytest.raises(UsageError, match="seed"):
+        restorer(wave, RATE_HZ, seed=-1)
+    with pytest.raises(UsageError, match="context"):
+        toy_restorer(chunk_s=0.0)
+    with pytest.raises(UsageError, match="lacks encoder"):
+        Restorer({"recovery": _none, "denoiser": _none, "decoder": _none}, FrontEnd(), {1: (1.0,)},
+                 default_steps=1)  # fmt: skip
+    bad: tuple[Any, ...] = (
+        wave[:0],
+        wave[None, None],
+        wave.astype(np.int16),
+        wave * np.float32(np.nan),
+    )
+    for unfit in bad:
+        with pytest.raises(AudioError):
+            restorer(unfit, RATE_HZ)
+    with pytest.raises(AudioError, match="0 Hz"):
+        restorer(wave, 0)
+
+
+def test_a_file_is_restored_as_its_wave_is(
+    toy_restorer: MakeRestorer, speech: Array, tmp_path: Path
+) -> None:
+    restorer = toy_restorer(chunk_s=1.0, context_s=0.3)
+    soundfile.write(tmp_path / "in.wav", speech, 16_000, subtype="FLOAT")
+    moved: list[float] = []
+    report = restore_file(
+        restorer, tmp_path / "in.wav", tmp_path / "out.wav", seed=4, progress=moved.append
+    )
+    made, _ = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    gain = np.float32(10 ** (-report.attenuation_db / 20))
+    assert _snr_db(restorer(speech, 16_000, seed=4) * gain, made) > 90
+    assert (report.steps, report.seed, report.channels) == (2, 4, 1)
+    assert sum(moved) == pytest.approx(report.duration_s, abs=1e-3)
+
+
+def _none(inputs: Arrays) -> dict[str, Array]:
+    return {}
+
+
+def _snr_db(wanted: Array, got: Array) -> float:
+    error = float(np.sum((wanted - got) ** 2))
+    return float(10 * np.log10(np.sum(wanted**2) / max(error, 1e-20)))

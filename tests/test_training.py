@@ -1,0 +1,120 @@
+"""Training on a bare folder of audio: it learns, resumes to the bit, and survives bad batches."""
+
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from hiresldm.core.errors import UsageError
+from hiresldm.reference.config import EDGE, ModelConfig, Stack
+from hiresldm.reference.training import run, stages
+from hiresldm.reference.training.cache import PairCache, open_or_render
+from hiresldm.reference.training.loop import Schedule, Trainer
+from hiresldm.reference.training.losses import band_mask, compressed_loss, waveform_loss
+
+TINY = replace(
+    EDGE,
+    name="tiny",
+    recovery=Stack(16, 32, (1,)),
+    encoder_fine=Stack(16, 32, (1,)),
+    encoder=Stack(16, 32, (1,)),
+    denoiser=Stack(16, 32, (1,)),
+    decoder=Stack(16, 32, (1,)),
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray) -> Path:
+    """A folder of two files without any manifest."""
+    folder = tmp_path_factory.mktemp("data")
+    for name in ("a", "b"):
+        (folder / name).mkdir()
+        soundfile.write(folder / name / "x.wav", speech[:120_000], 48_000)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory, data: Path) -> PairCache:
+    return open_or_render(data, "train", tmp_path_factory.mktemp("cache"), variants=2, seed=0)
+
+
+def trainer(cache: PairCache, out: Path, config: ModelConfig = TINY) -> Trainer:
+    torch.manual_seed(0)
+    stage = stages.RecoveryStage(config, batch=2, seconds=0.5)
+    made = Trainer(stage, cache, out, Schedule(minutes=60.0))
+    made.own.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+def steps(made: Trainer, count: int) -> None:
+    with SummaryWriter(str(made.own / "log")) as log:
+        for _ in range(count):
+            made.step(nullcontext, log)
+
+
+def test_a_resumed_run_takes_the_very_same_steps(cache: PairCache, tmp_path: Path):
+    straight = trainer(cache, tmp_path / "straight")
+    steps(straight, 6)
+    first = trainer(cache, tmp_path / "broken")
+    steps(first, 3)
+    first.save()
+    second = trainer(cache, tmp_path / "broken")
+    second.resume()
+    steps(second, 3)
+    assert second.state.step == 6
+    expected, got = straight.average.state_dict(), second.average.state_dict()
+    assert all(torch.equal(expected[name], got[name]) for name in expected)
+
+
+def test_all_three_stages_train_and_leave_weights_and_a_plot(data: Path, tmp_path: Path):
+    for stage in run.STAGES:
+        job = run.Job(stage, data, tmp_path, TINY, minutes=0.03, variants=1)
+        state = run.train(job, resume=False, quiet=True)
+        assert state.step > 0
+        assert state.skipped == 0
+    parts = {path.stem for path in tmp_path.glob("*.safetensors")}
+    assert parts == {"recovery", "encoder", "decoder", "denoiser"}
+    with pytest.raises(UsageError, match="--resume"):
+        run.train(job, resume=False, quiet=True)
+
+
+def test_a_stage_asks_for_those_before_it(data: Path, tmp_path: Path):
+    with pytest.raises(UsageError, match=r"recovery\.safetensors is missing"):
+        run.train(run.Job("denoiser", data, tmp_path, TINY, 0.01), resume=False, quiet=True)
+
+
+def test_digital_silence_gives_finite_losses_and_gradients():
+    front = EDGE.front
+    spectrum = torch.zeros(2, 10, 2 * front.bins, requires_grad=True)
+    wave = torch.zeros(2, 9600, requires_grad=True)
+    bandwidth_hz = torch.tensor([0.0, 24_000.0])
+    mask = band_mask(bandwidth_hz, front.bins, front.sample_rate_hz)
+    loss = compressed_loss(spectrum, spectrum.detach(), mask, front)
+    loss = loss + waveform_loss(wave, wave.detach(), bandwidth_hz, front.sample_rate_hz)
+    loss.backward()
+    assert loss.isfinite()
+    assert spectrum.grad is not None and spectrum.grad.isfinite().all()
+    assert wave.grad is not None and wave.grad.isfinite().all()
+
+
+def test_a_step_that_is_not_finite_is_skipped_and_counted(cache: PairCache, tmp_path: Path):
+    made = trainer(cache, tmp_path)
+    before = {name: value.clone() for name, value in made.module.state_dict().items()}
+    losses = made.stage.losses
+    made.stage.losses = lambda *args: {"bad": losses(*args)["spectrum"] * float("nan")}  # type: ignore[method-assign]
+    steps(made, 1)
+    assert made.state.skipped == 1
+    after = made.module.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_cache_draws_speakers_evenly_and_at_model_loudness(cache: PairCache):
+    batch = cache.draw(8, 48_000, np.random.default_rng(0))
+    assert batch.clean.shape == batch.damaged.shape == (8, 48_000)
+    assert 0.02 < np.sqrt((batch.damaged**2).mean()) < 0.4
+    assert {clip.speaker for clip in cache.clips} == {"a", "b"}
