@@ -13,6 +13,7 @@ from ..core.errors import ToolkitError
 from .bench import bench
 from .build import build
 from .evaluate import evaluate
+from .plot import plot
 from .restore import restore
 from .train import train
 
@@ -27,6 +28,7 @@ app.command("train")(train)
 app.command("build")(build)
 app.command("evaluate")(evaluate)
 app.command("bench")(bench)
+app.command("plot")(plot)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

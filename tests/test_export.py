@@ -97,6 +97,4 @@ def test_weights_altered_after_tracing_stop_the_export(
     data[where + 1] ^= 0x80  # the sign of one fp16 weight
     (tmp_path / "encoder.safetensors").write_bytes(data)
     with pytest.raises(ParityError, match="dB"):
-        to_onnx.export(
-            component, model.encoder, Precision.FP32, tmp_path, front=model.config.front
-        )
+        to_onnx.export(component, model.encoder, Precision.FP32, tmp_path, front=model.config.front)

@@ -1,0 +1,115 @@
+"""Results as JSON files and as markdown tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import UsageError
+from .quality import ALL
+from .scores import headings
+
+Row = Mapping[str, Any]
+
+
+def check_target(out: Path | None) -> None:
+    """Raise `UsageError` where a result cannot be written to `out`: told before any work."""
+    if out is None:
+        return
+    if out.is_dir() or not out.parent.is_dir():
+        raise UsageError(f"cannot write {out}: name a file in a folder that exists")
+
+
+def to_json(result: Row) -> str:
+    """The result as JSON that every reader accepts; raises ValueError for nan and infinity."""
+    return json.dumps(result, indent=1, allow_nan=False, ensure_ascii=False)
+
+
+def write(result: Row, out: Path) -> None:
+    """Write the result as JSON, whole or not at all; raises `UsageError` where that fails."""
+    partial = out.with_name(f"{out.name}.partial")
+    try:
+        partial.write_text(to_json(result) + "\n", encoding="utf-8")
+        partial.replace(out)
+    except OSError as error:
+        raise UsageError(f"cannot write {out}: {error.strerror}") from error
+
+
+def table(titles: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+    """A markdown table."""
+    head = [titles, ["---"] * len(titles)]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in (*head, *lines))
+
+
+def quality_markdown(rows: Sequence[Row]) -> str:
+    """Two tables: means with intervals over all damage, and means by class."""
+    metrics = headings()
+    overall = [row for row in rows if row["class"] == ALL]
+    by_class = sorted((row for row in rows if row["class"] != ALL), key=_class_order(rows))
+    first = table(
+        ["system", "clips", *metrics.values()],
+        ([_system(r), r["count"], *(_with_interval(r[m]) for m in metrics)] for r in overall),
+    )
+    second = table(
+        ["damage", "system", *metrics.values()],
+        ([r["class"], _system(r), *(_mean(r[m]) for m in metrics)] for r in by_class),
+    )
+    return f"{first}\n\n{second}"
+
+
+def speed_markdown(result: Row) -> str:
+    """Real-time factors end to end and by part, then start-up and memory."""
+    parts = list(result["rows"][0]["parts"])
+    speed = table(
+        ["threads", "steps", "real-time factor (IQR)", *parts],
+        (
+            [row["threads"], row["steps"], _spread(row["rtf"])]
+            + [f"{row['parts'][part]['median']:.4f}" for part in parts]
+            for row in result["rows"]
+        ),
+    )
+    others = table(["measure", "value"], [*_startup_lines(result), *_memory_lines(result)])
+    return f"{speed}\n\n{others}"
+
+
+def _startup_lines(result: Row) -> list[tuple[str, str]]:
+    startup = result["startup"]
+    return [
+        ("fresh process to loaded model, s (IQR)", _spread(startup["load_s"])),
+        ("`hiresldm --version`, s (IQR)", _spread(startup["version_s"])),
+        ("model files, MB", f"{result['model']['bytes'] / 1e6:.1f}"),
+    ]
+
+
+def _memory_lines(result: Row) -> list[tuple[str, str]]:
+    memory = result["memory"]
+    lines = [
+        (f"peak memory, {peak['audio_s']:g} s file, MB", f"{peak['peak_bytes'] / 1e6:.0f}")
+        for peak in memory["peaks"]
+    ]
+    if memory["ratio"] is None:
+        return [("peak memory", memory["reason"])]
+    return [*lines, ("peak memory, long over short", f"{memory['ratio']:.2f}")]
+
+
+def _class_order(rows: Sequence[Row]) -> Any:
+    order = list(dict.fromkeys(row["class"] for row in rows))
+    return lambda row: order.index(row["class"])
+
+
+def _system(row: Row) -> str:
+    return str(row["system"]) if row["steps"] is None else f"{row['system']}, {row['steps']} steps"
+
+
+def _mean(summary: Row | None) -> str:
+    return "-" if summary is None else f"{summary['mean']:.2f}"
+
+
+def _with_interval(summary: Row | None) -> str:
+    return _mean(summary) + (f" ({summary['low']:.2f} to {summary['high']:.2f})" if summary else "")
+
+
+def _spread(spread: Row) -> str:
+    return f"{spread['median']:.3f} ({spread['q1']:.3f} to {spread['q3']:.3f})"

@@ -1,0 +1,97 @@
+"""Seeded test pairs: clean speech and what each kind of damage makes of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from ..core.errors import UsageError
+from ..core.spec import Array
+from ..reference.training import corpus
+from ..reference.training.cache import make_distorter
+from ..reference.training.distortion import KINDS, Distorter
+
+CLEAN = "clean"
+"""No damage at all: shows what a system does to speech that needs nothing."""
+MIXED = "mixed"
+"""Two kinds of damage or more, drawn as in training."""
+CLASSES = (*KINDS, MIXED, CLEAN)
+SHORTEST_S, LONGEST_S = 1.0, 15.0
+"""Shorter recordings are not used, longer ones are cut: PESQ judges single utterances."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A clip (N,) at 48 kHz at its natural level, its damaged version, and where it comes from.
+
+    `kind` is its class, `kinds` what was done to it, in order.
+    """
+
+    kind: str
+    kinds: tuple[str, ...]
+    name: str
+    speaker: str
+    bandwidth_hz: float
+    clean: Array
+    damaged: Array
+
+
+def pairs(data: Path, split: str, *, seed: int, per_class: int) -> Iterator[Pair]:
+    """`per_class` pairs of every class, speakers in turn; the same seed gives the same pairs.
+
+    Raises `UsageError` where `data` has no recording of this split that is long enough.
+    """
+    recordings = [r for r in corpus.speech(data, split) if _duration_s(r) >= SHORTEST_S]
+    if not recordings:
+        raise UsageError(f"{data}: no {split} recording of at least {SHORTEST_S:g} s")
+
+    def voice(rng: np.random.Generator) -> Array:
+        return corpus.read(recordings[rng.integers(len(recordings))])
+
+    distorter = make_distorter(data, split, voice)
+    for number, kind in enumerate(CLASSES):
+        drawn = _by_turns(recordings, per_class, np.random.default_rng([seed, number]))
+        for index, recording in enumerate(drawn):
+            rng = np.random.default_rng([seed, number, index])
+            yield _pair(recording, kind, distorter, rng)
+
+
+def _by_turns(
+    recordings: list[corpus.Recording], count: int, rng: np.random.Generator
+) -> list[corpus.Recording]:
+    """`count` recordings, every speaker as often as any other; a smaller count is a prefix."""
+    own = defaultdict(list)
+    for index in rng.permutation(len(recordings)):
+        own[recordings[index].speaker].append(recordings[index])
+    speakers = list(own)
+    turns = ((own[speakers[i % len(speakers)]], i // len(speakers)) for i in range(count))
+    return [clips[turn % len(clips)] for clips, turn in turns]
+
+
+def _pair(
+    recording: corpus.Recording, kind: str, distorter: Distorter, rng: np.random.Generator
+) -> Pair:
+    clean = corpus.read(recording)[: int(LONGEST_S * corpus.RATE_HZ)]
+    kinds = _kinds(kind, distorter, rng)
+    name, bandwidth_hz = recording.path.stem, recording.bandwidth_hz
+    damaged = distorter(clean, kinds, rng)
+    return Pair(kind, kinds, name, recording.speaker, bandwidth_hz, clean, damaged)
+
+
+def _kinds(kind: str, distorter: Distorter, rng: np.random.Generator) -> tuple[str, ...]:
+    if kind == CLEAN:
+        return ()
+    if kind != MIXED:
+        return (kind,)
+    while len(kinds := distorter.draw_kinds(rng)) < 2:
+        pass
+    return kinds
+
+
+def _duration_s(recording: corpus.Recording) -> float:
+    return float(soundfile.info(recording.path).duration)

@@ -1,0 +1,97 @@
+"""The verb `bench`: how fast, how quick to start, how much memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ..core.spec import Array
+
+_EXAMPLE = Path("examples/noisy.wav")
+
+
+def bench(
+    speech: Annotated[
+        Path | None, typer.Option(help="Speech to restore.", show_default=f"{_EXAMPLE}, if there")
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Folder of a model.", show_default="built-in")
+    ] = None,
+    threads: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="CPU threads; may be repeated.", show_default="1 and 2"),
+    ] = None,
+    steps: Annotated[
+        list[int] | None,
+        typer.Option(help="Diffusion steps; may be repeated.", show_default="best"),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0.5, help="Audio per run.")] = 10.0,
+    long_seconds: Annotated[
+        float, typer.Option(min=0.5, help="Audio of the long file whose memory is measured.")
+    ] = 600.0,
+    runs: Annotated[int, typer.Option(min=1, help="Runs after one to warm up.")] = 5,
+    out: Annotated[Path | None, typer.Option(help="File to write the result to (JSON).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure speed, start-up and memory on this machine."""
+    from ..benchmarks import provenance, report
+    from ..runtimes.restorer import EMBEDDED_BUNDLE
+
+    report.check_target(out)
+    root = bundle or EMBEDDED_BUNDLE
+    wave = _tiled(speech, seconds)
+    options: dict[str, object] = {"speech": speech, "bundle": bundle, "threads": threads}
+    options |= {"steps": steps, "seconds": seconds, "long-seconds": long_seconds, "runs": runs}
+    about = {
+        "command": provenance.command("bench", options),
+        "machine": provenance.machine(),
+        "versions": provenance.versions(),
+        "model": provenance.model(root),
+    }
+    result = about | _measured(
+        root, wave, threads=threads or [1, 2], steps=steps or [None], runs=runs, long_s=long_seconds
+    )
+    if out:
+        report.write(result, out)
+    print(report.to_json(result) if as_json else report.speed_markdown(result))
+
+
+def _measured(
+    root: Path,
+    wave: Array,
+    *,
+    threads: Sequence[int],
+    steps: Sequence[int | None],
+    runs: int,
+    long_s: float,
+) -> dict[str, Any]:
+    from ..benchmarks import processes, speed
+    from ..core.audio import RATE_HZ
+
+    def load(count: int) -> speed.ClockedRestorer:
+        return speed.ClockedRestorer.load(root, threads=count)
+
+    return {
+        "rows": speed.rows(load, wave, threads=threads, steps=steps, runs=runs),
+        "startup": processes.startup(root, runs=runs),
+        "memory": processes.memory(
+            wave, root, short_s=len(wave) / RATE_HZ, long_s=long_s, threads=threads[0]
+        ),
+    }
+
+
+def _tiled(speech: Path | None, seconds: float) -> Array:
+    """The speech as mono (N,) at 48 kHz, repeated or cut to this length."""
+    import numpy as np
+
+    from ..core.audio import RATE_HZ, AudioReader
+    from ..core.errors import UsageError
+
+    if speech is None and not _EXAMPLE.is_file():
+        raise UsageError(f"there is no {_EXAMPLE} here; name a file with --speech")
+    wave = np.concatenate(list(AudioReader(speech or _EXAMPLE))).mean(axis=1)
+    return np.resize(wave, round(seconds * RATE_HZ))

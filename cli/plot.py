@@ -1,0 +1,25 @@
+"""`hiresldm plot`: spectrograms of audio files in one picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def plot(
+    files: Annotated[list[Path], typer.Argument(help="Audio files, shown from the top.")],
+    out: Annotated[Path, typer.Option(help="PNG file to write.")],
+) -> None:
+    """Draw the spectrograms of audio files one above the other, on one scale."""
+    import numpy as np
+
+    from ..benchmarks.spectrograms import draw
+    from ..core.audio import AudioReader
+
+    waves = {}
+    for file in files:
+        blocks = np.concatenate(list(AudioReader(file)))
+        waves[file.name] = blocks.mean(axis=1)
+    draw(waves, out)

@@ -1,0 +1,251 @@
+"""`hiresldm evaluate`: test pairs, scores, summaries, and the verb with the embedded model."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections import Counter
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+from hiresldm.benchmarks import quality, report, scores
+from hiresldm.benchmarks.testset import CLASSES, CLEAN, MIXED, Pair, pairs
+from hiresldm.cli.main import main
+from hiresldm.core.errors import ToolkitError, UsageError
+from hiresldm.core.restorer import Restorer
+from hiresldm.core.spec import Array
+
+RATE_HZ = 48_000
+CLIP = int(2.3 * RATE_HZ)
+"""DNSMOS doubles a clip until it has 9.01 s: of this length it makes a single window."""
+MakeRestorer = Callable[..., Restorer]
+
+
+@pytest.fixture(scope="module")
+def clip(speech: Array) -> Array:
+    """A clip (CLIP,) from the middle of the speech."""
+    return speech[RATE_HZ:][:CLIP]
+
+
+@pytest.fixture(scope="module")
+def folder(speech: Array, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty recordings, the last of which is the test split."""
+    root = tmp_path_factory.mktemp("speech")
+    for number in range(20):
+        soundfile.write(root / f"{number:02}.wav", speech[number * 1000 :][:CLIP], RATE_HZ)
+    return root
+
+
+@pytest.fixture(scope="module")
+def voices(speech: Array, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A manifest of two speakers, five clips and one, and a clip that is too short."""
+    root = tmp_path_factory.mktemp("voices")
+    (root / "clean").mkdir()
+    lines = ["path,speaker,split,bandwidth_hz"]
+    clips = [("a", 1.2)] * 5 + [("b", 1.2), ("c", 0.5)]
+    for number, (speaker, length_s) in enumerate(clips):
+        path = f"clean/{number}.wav"
+        soundfile.write(root / path, speech[number * 4800 :][: int(length_s * RATE_HZ)], RATE_HZ)
+        lines.append(f"{path},{speaker},test,{16_000 + number}")
+    (root / "clean" / "manifest.csv").write_text("\n".join(lines))
+    return root
+
+
+def test_pairs_repeat_with_the_seed_and_a_larger_set_contains_a_smaller(voices: Path) -> None:
+    few = list(pairs(voices, "test", seed=3, per_class=1))
+    many = list(pairs(voices, "test", seed=3, per_class=4))
+    other = list(pairs(voices, "test", seed=4, per_class=1))
+    assert [pair.kind for pair in few] == list(CLASSES)
+    for one, same in zip(few, many[::4], strict=True):
+        assert one.name == same.name
+        assert np.array_equal(one.damaged, same.damaged)
+    assert any(a.name != b.name or not np.array_equal(a.damaged, b.damaged)
+               for a, b in zip(few, other, strict=True))  # fmt: skip
+
+
+def test_pairs_are_even_over_speakers_aligned_and_damaged(voices: Path) -> None:
+    drawn = list(pairs(voices, "test", seed=0, per_class=4))
+    counts = Counter((pair.kind, pair.speaker) for pair in drawn)
+    assert counts == {(kind, speaker): 2 for kind in CLASSES for speaker in "ab"}
+    for pair in drawn:
+        assert pair.clean.shape == pair.damaged.shape == (int(1.2 * RATE_HZ),)
+        assert pair.clean.dtype == pair.damaged.dtype == np.float32
+        assert pair.bandwidth_hz == 16_000 + int(pair.name)
+        assert np.array_equal(pair.clean, pair.damaged) == (pair.kind == CLEAN)
+        if pair.kind in (CLEAN, MIXED):
+            assert (len(set(pair.kinds)) >= 2) == (pair.kind == MIXED)
+        else:
+            assert pair.kinds == (pair.kind,)
+    own = {pair.name for pair in drawn if (pair.kind, pair.speaker) == ("noise", "a")}
+    assert len(own) == 2
+
+
+def test_data_without_a_usable_clip_is_refused(speech: Array, tmp_path: Path) -> None:
+    for number in range(20):
+        soundfile.write(tmp_path / f"{number:02}.wav", speech[:20_000], RATE_HZ)
+    with pytest.raises(UsageError, match="no test recording of at least 1 s"):
+        next(pairs(tmp_path, "test", seed=0, per_class=1))
+
+
+def test_every_metric_prefers_clean_speech_to_noisy_and_to_silence(clip: Array) -> None:
+    noise = np.random.default_rng(0).standard_normal(len(clip)).astype(np.float32)
+    candidates = (clip, clip + np.float32(0.1) * noise, np.zeros_like(clip))
+    clean, noisy, silent = (scores.score(clip, made, 20_000.0) for made in candidates)
+    assert list(clean) == list(scores.headings())
+    for name, heading in scores.headings().items():
+        sign = -1 if "↓" in heading else 1
+        assert sign * clean[name] > max(sign * noisy[name], sign * silent[name]), name
+    assert (silent["pesq"], silent["sisdr"]) == (1.0, -100.0)
+    assert clean["pesq"] == pytest.approx(4.644, abs=1e-3)
+    assert (clean["lsd"], clean["sisdr"]) == (0.0, 100.0)
+
+
+def test_dnsmos_is_that_of_its_package(clip: Array) -> None:
+    from speechmos import dnsmos
+
+    low = soxr.resample(clip, RATE_HZ, 16_000)
+    expected = dnsmos.run(low, 16_000)
+    made = scores.score(clip, clip, 20_000.0)
+    for part in ("ovrl", "sig", "bak", "p808"):
+        assert made[f"dnsmos_{part}"] == pytest.approx(float(expected[f"{part}_mos"]), abs=1e-3)
+
+
+def test_a_peak_above_full_scale_is_scored_and_high_bands_need_bandwidth(clip: Array) -> None:
+    loud = scores.score(clip, clip * np.float32(50), 7000.0)
+    assert np.isfinite(loud["dnsmos_ovrl"])
+    assert math.isnan(loud["lsd_hf"])
+
+
+def test_a_system_that_fails_stops_the_evaluation(folder: Path) -> None:
+    drawn = list(islice(pairs(folder, "test", seed=0, per_class=1), 1))
+    faults: tuple[Callable[[Array], Array], ...] = (
+        lambda w: w * np.float32(np.nan),
+        lambda w: w[1:],
+    )
+    for fault in faults:
+        with pytest.raises(ToolkitError, match=r"broken at 4 steps .* 19 \(noise\)"):
+            list(quality.evaluate(drawn, [quality.System("broken", 4, fault)], workers=1))
+
+
+def test_systems_are_the_input_the_recovery_and_the_chain(
+    toy_restorer: MakeRestorer, speech: Array
+) -> None:
+    restorer, wave = toy_restorer(), speech[:RATE_HZ]
+    made = {
+        (system.name, system.steps): system.run(wave)
+        for system in quality.systems_of(restorer, [1, 2], seed=5)
+    }
+    expected = {
+        ("input", None): wave,
+        ("recovery", None): restorer.recover(wave, RATE_HZ),
+        ("chain", 1): restorer(wave, RATE_HZ, steps=1, seed=5),
+        ("chain", 2): restorer(wave, RATE_HZ, steps=2, seed=5),
+    }
+    assert made.keys() == expected.keys()
+    assert all(np.array_equal(made[key], expected[key]) for key in expected)
+    with pytest.raises(UsageError, match="accepted: 1, 2"):
+        quality.systems_of(restorer, [3], seed=0)
+
+
+def test_the_interval_is_that_of_the_mean() -> None:
+    values = np.random.default_rng(0).normal(3.0, 0.5, 400)
+    made = quality.interval([*values, math.nan], seed=0)
+    assert made is not None
+    half = 1.96 * values.std() / 20
+    assert made["mean"] == pytest.approx(values.mean())
+    assert made["low"] == pytest.approx(values.mean() - half, abs=0.1 * half)
+    assert made["high"] == pytest.approx(values.mean() + half, abs=0.1 * half)
+    assert quality.interval([2.0, 2.0], seed=0) == {"mean": 2.0, "low": 2.0, "high": 2.0}
+    assert quality.interval([math.nan], seed=0) is None
+
+
+def test_rows_leave_untouched_speech_out_of_the_whole() -> None:
+    marks = [("noise", 1.0), ("noise", 2.0), ("clip", 6.0), (CLEAN, 50.0)]
+    clips = [
+        quality.ClipScores(system, steps, kind, "x", "s", {"m": mark + shift})
+        for system, steps, shift in (("input", None, 0.0), ("chain", 2, 10.0))
+        for kind, mark in marks
+    ]
+    made = {
+        (row["system"], row["class"]): (row["count"], row["m"]["mean"])
+        for row in quality.rows(clips, seed=0)
+    }
+    assert made == {
+        ("input", "all"): (3, 3.0), ("chain", "all"): (3, 13.0),
+        ("input", "noise"): (2, 1.5), ("chain", "noise"): (2, 11.5),
+        ("input", "clip"): (1, 6.0), ("chain", "clip"): (1, 16.0),
+        ("input", CLEAN): (1, 50.0), ("chain", CLEAN): (1, 60.0),
+    }  # fmt: skip
+
+
+def test_the_verb_scores_the_embedded_model(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "result.json"
+    options = ["--per-class", "1", "--seed", "2", "--steps", "1", "--threads", "1"]
+    code, printed = _run(capsys, "--data", folder, *options, "--out", out, "--json")
+    result = json.loads(printed)
+    assert code == 0
+    assert result == json.loads(out.read_text())
+    assert list(tmp_path.iterdir()) == [out]
+    assert result["command"] == (
+        f"hiresldm evaluate --data {folder} --split test --steps 1 "
+        "--per-class 1 --seed 2 --threads 1"
+    )
+    assert {"machine", "versions", "model", "seed"} <= result.keys()
+    about = {(r["system"], r["steps"], r["class"], r["count"]) for r in result["rows"]}
+    systems = (("input", None), ("recovery", None), ("chain", 1))
+    kinds = (("all", 6), *((kind, 1) for kind in CLASSES))
+    assert about == {(*system, *kind) for system in systems for kind in kinds}
+    assert all(set(row["estoi"]) == {"mean", "low", "high"} for row in result["rows"])
+    untouched = _row(result, "input", CLEAN)
+    assert untouched["lsd"]["mean"] == 0.0
+    assert _row(result, "chain", CLEAN)["lsd"]["mean"] > 0.0
+    markdown = report.quality_markdown(result["rows"])
+    assert "| chain, 1 steps | 6 | " in markdown
+    assert len(markdown.splitlines()) == 2 + 3 + 1 + 2 + 3 * len(CLASSES)
+
+
+def test_parallel_scores_are_those_of_one_process(folder: Path) -> None:
+    drawn: list[Pair] = list(islice(pairs(folder, "test", seed=1, per_class=1), 2))
+    system = quality.System("quieter", None, lambda wave: wave * np.float32(0.5))
+    parallel = list(quality.evaluate(drawn, [system], workers=2))
+    single = list(quality.evaluate(drawn, [system], workers=1))
+    assert [clips[0].kind for clips in parallel] == list(CLASSES[:2])
+    for one, other in zip(parallel, single, strict=True):
+        assert one[0].values == pytest.approx(other[0].values, rel=1e-4)
+
+
+def test_faults_are_told_before_any_work(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert _run(capsys, "--data", folder, "--out", tmp_path / "no" / "r.json")[0] == 2
+    assert _run(capsys, "--data", folder, "--steps", 3)[0] == 2
+    assert _run(capsys, "--data", folder, "--split", "nothing")[0] == 2
+    monkeypatch.setitem(sys.modules, "pesq", None)
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "--data", str(folder)])
+    assert stop.value.code == 5
+    assert "needs pesq; install with: pip install 'hiresldm[quality]'" in capsys.readouterr().err
+
+
+def _run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", *map(str, arguments)])
+    return int(stop.value.code or 0), capsys.readouterr().out
+
+
+def _row(result: dict[str, Any], system: str, kind: str) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = result["rows"]
+    return next(row for row in rows if (row["system"], row["class"]) == (system, kind))
