@@ -15,6 +15,7 @@ class StageName(StrEnum):
     RECOVERY = "recovery"
     AUTOENCODER = "autoencoder"
     DENOISER = "denoiser"
+    DECODER = "decoder"
 
 
 def train(
@@ -29,7 +30,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
-    """Train one stage of the model: recovery, then autoencoder, then denoiser."""
+    """Train one stage of the model: recovery, autoencoder, denoiser, then the decoder again."""
     from ..reference.config import named
     from ..reference.training.run import Job
     from ..reference.training.run import train as run

@@ -24,11 +24,17 @@ class Restorer(restorer.Restorer):
 
     @classmethod
     def load(
-        cls, path: Path | None = None, *, backend: str = "ort", threads: int | None = None
+        cls,
+        path: Path | None = None,
+        *,
+        backend: str = "ort",
+        threads: int | None = None,
+        chunk_s: float = restorer.CHUNK_S,
     ) -> Self:
         """Open the bundle folder `path` (None: the embedded one) on an engine.
 
-        `threads` None leaves the number to the engine. Raises `UsageError` for an unknown
+        `threads` None leaves the number to the engine; `chunk_s` trades memory for the context
+        computed twice, not the result. Raises `UsageError` for an unknown
         backend, `BackendMissingError` for one that is not installed and `IntegrityError` for a
         bundle that is missing, altered or without this backend's format.
         """
@@ -46,7 +52,13 @@ class Restorer(restorer.Restorer):
             )
             for part in restorer.PARTS
         }
-        return cls(runners, manifest.front, manifest.sampler, default_steps=manifest.default_steps)
+        return cls(
+            runners,
+            manifest.front,
+            manifest.sampler,
+            default_steps=manifest.default_steps,
+            chunk_s=chunk_s,
+        )
 
 
 def backends() -> dict[str, Runtime]:

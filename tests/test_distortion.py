@@ -5,7 +5,7 @@ import pytest
 from scipy import signal
 
 from hiresldm.reference.training import distortion
-from hiresldm.reference.training.distortion import KINDS, Distorter
+from hiresldm.reference.training.distortion import KINDS, LEVEL, Distorter
 from hiresldm.reference.training.noises import NoiseBank
 
 
@@ -18,7 +18,7 @@ def high_band(wave: np.ndarray) -> float:
     return float(np.abs(np.fft.rfft(wave)[int(20_000 / 48_000 * len(wave)) :]).mean())
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, LEVEL])
 def test_each_kind_is_seeded_finite_and_keeps_the_length(distorter, speech, kind: str):
     first, again, other = (distorter(speech, (kind,), np.random.default_rng(s)) for s in (1, 1, 2))
     assert first.shape == speech.shape
@@ -52,5 +52,5 @@ def test_low_pass_takes_the_top_away(speech, seed: int):
 
 def test_silence_survives_every_kind(distorter):
     silence = np.zeros(48_000, np.float32)
-    for kind in KINDS:
+    for kind in (*KINDS, LEVEL):
         assert np.isfinite(distorter(silence, (kind,), np.random.default_rng(0))).all()

@@ -11,7 +11,10 @@ import pytest
 import soundfile
 
 ROOT = Path(__file__).parents[1]
-SMALLER = {"evaluate": ["--per-class", "1", "--steps", "1"], "bench": ["--runs", "1", "--seconds", "1", "--long-seconds", "2"]}
+SMALLER = {
+    "evaluate": ["--per-class", "1", "--steps", "1"],
+    "bench": ["--runs", "1", "--seconds", "1", "--long-seconds", "2"],
+}
 
 
 def commands() -> list[str]:

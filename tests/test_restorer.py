@@ -12,10 +12,12 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import hiresldm
 from hiresldm.core.audio import RATE_HZ
 from hiresldm.core.errors import AudioError, UsageError
 from hiresldm.core.files import restore_file
 from hiresldm.core.frontend import FrontEnd
+from hiresldm.core.metrics import snr_db
 from hiresldm.core.restorer import Restorer, measure
 from hiresldm.core.spec import Array, Arrays
 
@@ -147,3 +149,14 @@ def _none(inputs: Arrays) -> dict[str, Array]:
 def _snr_db(wanted: Array, got: Array) -> float:
     error = float(np.sum((wanted - got) ** 2))
     return float(10 * np.log10(np.sum(wanted**2) / max(error, 1e-20)))
+
+
+def test_the_embedded_model_does_not_depend_on_the_chunk_size(
+    noisy: Array, record_property: Callable[[str, object], None]
+) -> None:
+    """Noise is tied to absolute frames and the context covers what the networks see."""
+    wave = np.tile(noisy, 2)
+    whole, chunked = (hiresldm.Restorer.load(chunk_s=s)(wave, RATE_HZ) for s in (20.0, 1.5))
+    value_db = snr_db(whole, chunked)
+    record_property("snr_between_chunkings_db", value_db)
+    assert value_db > 60.0

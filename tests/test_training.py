@@ -71,7 +71,7 @@ def test_a_resumed_run_takes_the_very_same_steps(cache: PairCache, tmp_path: Pat
     assert all(torch.equal(expected[name], got[name]) for name in expected)
 
 
-def test_all_three_stages_train_and_leave_weights_and_a_plot(data: Path, tmp_path: Path):
+def test_all_stages_train_and_leave_weights_and_a_plot(data: Path, tmp_path: Path):
     for stage in run.STAGES:
         job = run.Job(stage, data, tmp_path, TINY, minutes=0.03, variants=1)
         state = run.train(job, resume=False, quiet=True)

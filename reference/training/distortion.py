@@ -24,6 +24,9 @@ KINDS = ("noise", "reverb", "lowpass", "clip", "codec")
 LIKELIHOOD = (0.30, 0.25, 0.20, 0.10, 0.15)
 COUNTS = (0.08, 0.34, 0.30, 0.18, 0.10)
 """Probabilities of 0, 1, 2, 3 and 4 kinds at once."""
+LEVEL = "level"
+LEVEL_LIKELIHOOD = 0.1
+"""Beside the kinds above, the level of a recording may wander, as when a speaker moves."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,10 @@ class Distorter:
         """Kinds to apply, in order: a random number of distinct ones."""
         count = int(rng.choice(len(COUNTS), p=COUNTS))
         chosen = rng.choice(KINDS, size=count, replace=False, p=LIKELIHOOD)
-        return tuple(str(kind) for kind in chosen)
+        kinds = [str(kind) for kind in chosen]
+        if rng.random() < LEVEL_LIKELIHOOD:
+            kinds.insert(int(rng.integers(count + 1)), LEVEL)
+        return tuple(kinds)
 
     def __call__(self, clean: Array, kinds: Sequence[str], rng: Rng) -> Array:
         """Damage (N,) at 48 kHz with `kinds` in order; the length stays."""
@@ -47,6 +53,7 @@ class Distorter:
             "lowpass": low_pass,
             "clip": clip,
             "codec": codec,
+            LEVEL: wander,
         }
         wave = clean
         for kind in kinds:
@@ -120,6 +127,15 @@ def clip(wave: Array, rng: Rng) -> Array:
     if rng.random() < 0.7:
         return np.clip(wave, -limit, limit)
     return np.asarray(limit * np.tanh(wave / limit), np.float32)
+
+
+def wander(wave: Array, rng: Rng) -> Array:
+    """A gain that moves by up to 8 dB over seconds."""
+    corners = max(2, round(len(wave) / RATE_HZ / rng.uniform(1.0, 3.0)))
+    gain_db = np.interp(
+        np.linspace(0, corners - 1, len(wave)), np.arange(corners), rng.uniform(-4, 4, corners)
+    )
+    return np.asarray(wave * 10 ** (gain_db / 20), np.float32)
 
 
 def codec(wave: Array, rng: Rng) -> Array:

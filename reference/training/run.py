@@ -10,9 +10,9 @@ from ...core.errors import UsageError
 from ..config import ModelConfig
 from .cache import open_or_render
 from .loop import Schedule, State, Trainer
-from .stages import AutoencoderStage, DenoiserStage, RecoveryStage, Stage
+from .stages import AutoencoderStage, DecoderStage, DenoiserStage, RecoveryStage, Stage
 
-STAGES = ("recovery", "autoencoder", "denoiser")
+STAGES = ("recovery", "autoencoder", "denoiser", "decoder")
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ def _stage(job: Job) -> Stage:
         "denoiser": lambda: DenoiserStage(
             job.config, _earlier(job, "recovery"), _earlier(job, "encoder")
         ),
+        "decoder": lambda: DecoderStage(job.config, _earlier(job, "denoiser").parent),
     }
     return makers[job.stage]()
 

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...core.frontend import FrontEnd
+from ...core.sampler import ddim, timesteps
 from .. import frontend
 from ..config import ModelConfig
 from ..decoder import Decoder
@@ -82,12 +84,7 @@ class AutoencoderStage:
             recovered = self.recovery(frontend.stft(damaged, front)).float()
         latent = self._disturbed(spectrum, recovered, rng)
         restored = self.decoder(latent, recovered).float()
-        mask = band_mask(bandwidth_hz, front.bins, front.sample_rate_hz)
-        wave = frontend.istft(restored, front)
-        return {
-            "spectrum": 4.0 * compressed_loss(restored, spectrum, mask, front),
-            "waveform": waveform_loss(wave, clean, bandwidth_hz, front.sample_rate_hz),
-        }
+        return decoding_losses(restored, clean, bandwidth_hz, front)
 
     def _disturbed(self, spectrum: Tensor, recovered: Tensor, rng: Rng) -> Tensor:
         front = self.config.front
@@ -100,6 +97,46 @@ class AutoencoderStage:
         mixed = latent + as_tensor(share) * (other - latent)
         disturbed: Tensor = mixed + as_tensor(level) * as_tensor(rng.standard_normal(latent.shape))
         return disturbed
+
+
+class DecoderStage:
+    """Decoder again, now on the latents that the trained denoiser draws in one or two steps.
+
+    It learns which errors to expect there, and where the recovered spectrum is the better witness.
+    """
+
+    def __init__(
+        self, config: ModelConfig, run: Path, *, batch: int = 12, seconds: float = 1.6
+    ) -> None:
+        self.config, self.batch, self.seconds = config, batch, seconds
+        self.recovery = frozen(Recovery(config), run / "recovery.safetensors")
+        self.encoder = frozen(Encoder(config), run / "encoder.safetensors")
+        self.denoiser = frozen(Denoiser(config), run / "denoiser.safetensors")
+        self.decoder = Decoder(config)
+        load_part(self.decoder, run / "decoder.safetensors")
+        self.parts: dict[str, nn.Module] = {"decoder": self.decoder}
+
+    def losses(self, cache: PairCache, rng: Rng) -> Losses:
+        front = self.config.front
+        samples = samples_of(self.seconds, self.config)
+        drawn = cache.draw(self.batch, samples, rng, least_hz=FULL_BAND_HZ)
+        clean, damaged, bandwidth_hz = tensors_of(drawn)
+        with torch.no_grad():
+            recovered = self.recovery(frontend.stft(damaged, front)).float()
+            latent = self._sampled(recovered, rng)
+        restored = self.decoder(latent, recovered).float()
+        return decoding_losses(restored, clean, bandwidth_hz, front)
+
+    def _sampled(self, recovered: Tensor, rng: Rng) -> Tensor:
+        condition = self.encoder(frontend.log_mel(recovered, self.config.front)).float()
+
+        def denoise(noisy: Tensor, t: float) -> Tensor:
+            predicted: Tensor = self.denoiser(noisy, condition, torch.full((len(noisy),), t))
+            return predicted.float()
+
+        noise = as_tensor(rng.standard_normal(condition.shape))
+        latent: Tensor = ddim(denoise, condition, noise, timesteps(int(rng.integers(1, 3)), 1.0))
+        return latent
 
 
 class DenoiserStage:
@@ -176,6 +213,18 @@ class LatentCache:
         pair = self.cache.whole(clip, variant)
         length = len(pair[0]) // self.config.front.latent_hop * self.config.front.latent_hop
         return [torch.from_numpy(wave[None, :length]) for wave in pair]
+
+
+def decoding_losses(
+    restored: Tensor, clean: Tensor, bandwidth_hz: Tensor, front: FrontEnd
+) -> Losses:
+    """What a restored spectrum (B, T, 2 * bins) lacks against clean waves (B, N)."""
+    mask = band_mask(bandwidth_hz, front.bins, front.sample_rate_hz)
+    wave = frontend.istft(restored, front)
+    return {
+        "spectrum": 4.0 * compressed_loss(restored, frontend.stft(clean, front), mask, front),
+        "waveform": waveform_loss(wave, clean, bandwidth_hz, front.sample_rate_hz),
+    }
 
 
 def samples_of(seconds: float, config: ModelConfig) -> int:
