@@ -16,9 +16,10 @@ from .sampler import ddim
 from .spec import Array, Runner
 
 PARTS = ("recovery", "encoder", "denoiser", "decoder")
-CHUNK_S = 10.0
-CONTEXT_S = 2.0
-"""Seen on both sides of a chunk and dropped: more than the networks' receptive field."""
+CHUNK_S = 8.0
+CONTEXT_S = 1.0
+"""Seen on both sides of a chunk and dropped: what the networks can tell of further away is below
+-100 dB (`tests/test_restorer.py` holds chunkings to 90 dB of each other)."""
 FADE_S = 0.1
 
 _BLOCK = 65_536
