@@ -12,7 +12,7 @@ import soundfile
 
 ROOT = Path(__file__).parents[1]
 SMALLER = {
-    "evaluate": ["--per-class", "1", "--steps", "1"],
+    "evaluate": ["--per-class", "1", "--quiet"],
     "bench": ["--runs", "1", "--seconds", "1", "--long-seconds", "2"],
 }
 
