@@ -21,7 +21,7 @@ def commands() -> list[str]:
     """Indented lines and `&&` halves that start with the command; synopses in brackets are not."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     lines = re.findall(r"^ {4}(?:.*&& )?(hiresldm [^\n\[]*)$", text, flags=re.MULTILINE)
-    return [re.sub(r"--minutes \d+", "--minutes 0.005", line) for line in lines]
+    return [re.sub(r"--minutes \d+", "--minutes 0.01", line) for line in lines]
 
 
 @pytest.fixture(scope="module")
