@@ -88,10 +88,9 @@ def _tiled(speech: Path | None, seconds: float) -> Array:
     """The speech as mono (N,) at 48 kHz, repeated or cut to this length."""
     import numpy as np
 
-    from ..core.audio import RATE_HZ, AudioReader
+    from ..core.audio import RATE_HZ, read_mono
     from ..core.errors import UsageError
 
     if speech is None and not _EXAMPLE.is_file():
         raise UsageError(f"there is no {_EXAMPLE} here; name a file with --speech")
-    wave = np.concatenate(list(AudioReader(speech or _EXAMPLE))).mean(axis=1)
-    return np.resize(wave, round(seconds * RATE_HZ))
+    return np.resize(read_mono(speech or _EXAMPLE), round(seconds * RATE_HZ))

@@ -13,13 +13,9 @@ def plot(
     out: Annotated[Path, typer.Option(help="PNG file to write.")],
 ) -> None:
     """Draw the spectrograms of audio files one above the other, on one scale."""
-    import numpy as np
-
+    from ..benchmarks.report import check_target
     from ..benchmarks.spectrograms import draw
-    from ..core.audio import AudioReader
+    from ..core.audio import read_mono
 
-    waves = {}
-    for file in files:
-        blocks = np.concatenate(list(AudioReader(file)))
-        waves[file.name] = blocks.mean(axis=1)
-    draw(waves, out)
+    check_target(out)
+    draw([(file.name, read_mono(file)) for file in files], out)

@@ -117,6 +117,11 @@ def check_output(target: Path, *, source: Path | None = None, overwrite: bool = 
             raise UsageError(f"{target} exists; choose another name or allow overwriting")
 
 
+def read_mono(path: Path) -> Array:
+    """A whole file as mono (N,) at 48 kHz; raises `AudioError` as `AudioReader` does."""
+    return np.asarray(np.concatenate(list(AudioReader(path))).mean(axis=1), np.float32)
+
+
 class AudioWriter:
     """Writes blocks (n, channels) at 48 kHz; the file appears whole at the end, or not at all.
 

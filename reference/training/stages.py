@@ -84,7 +84,7 @@ class AutoencoderStage:
             recovered = self.recovery(frontend.stft(damaged, front)).float()
         latent = self._disturbed(spectrum, recovered, rng)
         restored = self.decoder(latent, recovered).float()
-        return decoding_losses(restored, clean, bandwidth_hz, front)
+        return decoding_losses(restored, spectrum, clean, bandwidth_hz, front)
 
     def _disturbed(self, spectrum: Tensor, recovered: Tensor, rng: Rng) -> Tensor:
         front = self.config.front
@@ -125,7 +125,7 @@ class DecoderStage:
             recovered = self.recovery(frontend.stft(damaged, front)).float()
             latent = self._sampled(recovered, rng)
         restored = self.decoder(latent, recovered).float()
-        return decoding_losses(restored, clean, bandwidth_hz, front)
+        return decoding_losses(restored, frontend.stft(clean, front), clean, bandwidth_hz, front)
 
     def _sampled(self, recovered: Tensor, rng: Rng) -> Tensor:
         condition = self.encoder(frontend.log_mel(recovered, self.config.front)).float()
@@ -216,13 +216,13 @@ class LatentCache:
 
 
 def decoding_losses(
-    restored: Tensor, clean: Tensor, bandwidth_hz: Tensor, front: FrontEnd
+    restored: Tensor, spectrum: Tensor, clean: Tensor, bandwidth_hz: Tensor, front: FrontEnd
 ) -> Losses:
-    """What a restored spectrum (B, T, 2 * bins) lacks against clean waves (B, N)."""
+    """What a restored spectrum (B, T, 2 * bins) lacks against the clean one and its wave (B, N)."""
     mask = band_mask(bandwidth_hz, front.bins, front.sample_rate_hz)
     wave = frontend.istft(restored, front)
     return {
-        "spectrum": 4.0 * compressed_loss(restored, frontend.stft(clean, front), mask, front),
+        "spectrum": 4.0 * compressed_loss(restored, spectrum, mask, front),
         "waveform": waveform_loss(wave, clean, bandwidth_hz, front.sample_rate_hz),
     }
 
