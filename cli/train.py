@@ -27,6 +27,9 @@ def train(
     variants: Annotated[int, typer.Option(min=1, help="Damaged versions of each clip.")] = 6,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     learning_rate: Annotated[float, typer.Option(min=1e-6)] = 1e-3,
+    init: Annotated[
+        Path | None, typer.Option(help="Folder of trained parts to start from.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
@@ -35,7 +38,7 @@ def train(
     from ..reference.training.run import Job
     from ..reference.training.run import train as run
 
-    job = Job(stage, data, out, named(config), minutes, variants, seed, learning_rate)
+    job = Job(stage, data, out, named(config), minutes, variants, seed, learning_rate, init)
     state = run(job, resume=resume, quiet=quiet)
     typer.echo(
         f"{stage}: {state.step} steps in {state.trained_s / 60:.1f} min"

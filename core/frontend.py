@@ -89,9 +89,7 @@ def hann(length: int) -> Array:
 @cache
 def mel_basis(front: FrontEnd) -> Array:
     """Triangular mel filters (bins, mel_bands) from 20 Hz to half the rate, each summing to one."""
-    edges_hz = _mel_to_hz(
-        np.linspace(_hz_to_mel(20.0), _hz_to_mel(front.sample_rate_hz / 2), front.mel_bands + 2)
-    )
+    edges_hz = _mel_edges_hz(front)
     bin_hz = np.arange(front.bins) * front.sample_rate_hz / front.n_fft
     # A band at the bottom is narrower than a bin; widening it to one bin keeps it from being empty.
     spacing_hz = front.sample_rate_hz / front.n_fft
@@ -101,6 +99,16 @@ def mel_basis(front: FrontEnd) -> Array:
     fall = (high - bin_hz[:, None]) / (high - edges_hz[1:-1])
     basis = np.maximum(0.0, np.minimum(rise, fall))
     return np.asarray(basis / basis.sum(0), np.float32)
+
+
+def mel_centres_hz(front: FrontEnd) -> Array:
+    """Centre of each mel band (mel_bands,) in hertz."""
+    return np.asarray(_mel_edges_hz(front)[1:-1], np.float32)
+
+
+def _mel_edges_hz(front: FrontEnd) -> np.ndarray:
+    top = _hz_to_mel(front.sample_rate_hz / 2)
+    return _mel_to_hz(np.linspace(_hz_to_mel(20.0), top, front.mel_bands + 2))
 
 
 def _hz_to_mel(hz: float) -> float:

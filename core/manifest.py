@@ -28,6 +28,8 @@ class Manifest:
     noise_sha256: str
     """Of the golden noise (`core.noise.golden_hash`): a port that differs must refuse to run."""
     artifacts: tuple[Artifact, ...]
+    golden: File | None = None
+    """Inputs and what the reference made of them, for a proof without torch (`parity.golden`)."""
 
 
 def save(manifest: Manifest, root: Path) -> None:
@@ -61,30 +63,37 @@ def load(root: Path) -> Manifest:
 
 
 def verify(manifest: Manifest, root: Path) -> None:
-    """Hash every file; raises `IntegrityError` naming the first that is missing or altered."""
+    """Hash every file and package; raises `IntegrityError` for one that is missing or altered."""
     for file in _files(manifest):
         path = root / file.path
-        if not path.is_file():
+        if not path.exists():
             raise IntegrityError(f"{path}: missing from the bundle")
         if sha256_of(path) != file.sha256:
             raise IntegrityError(f"{path}: altered or truncated, its sha256 is not the manifest's")
 
 
 def sha256_of(path: Path) -> str:
-    """Hex digest of a file's contents."""
+    """Hex digest of a file's contents, or of a folder's (a `.mlpackage`): names and contents."""
+    if path.is_dir():
+        inside = sorted(p for p in path.rglob("*") if p.is_file())
+        lines = [f"{p.relative_to(path).as_posix()} {sha256_of(p)}\n" for p in inside]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _files(manifest: Manifest) -> set[File]:
-    return {file for artifact in manifest.artifacts for file in artifact.files}
+    listed = {file for artifact in manifest.artifacts for file in artifact.files}
+    return listed | ({manifest.golden} if manifest.golden else set())
 
 
 def _parse(values: dict[str, Any]) -> Manifest:
     sampler = {int(steps): tuple(times) for steps, times in values.pop("sampler").items()}
     artifacts = tuple(_artifact(row) for row in values.pop("artifacts"))
     front = FrontEnd(**values.pop("front"))
-    manifest = Manifest(front=front, sampler=sampler, artifacts=artifacts, **values)
+    listed = values.pop("golden", None)
+    golden = File(**listed) if listed else None
+    manifest = Manifest(front=front, sampler=sampler, artifacts=artifacts, golden=golden, **values)
     if manifest.default_steps not in sampler:
         raise ValueError(f"default_steps {manifest.default_steps} is not in the sampler table")
     return manifest
@@ -95,8 +104,9 @@ def _artifact(row: dict[str, Any]) -> Artifact:
     if unknown:
         raise ValueError(f"unknown keys {sorted(unknown)}")
     data = tuple(File(**file) for file in row["data"])
-    lists = {"inputs": tuple(row["inputs"]), "outputs": tuple(row["outputs"]), "data": data}
-    return Artifact(**{**row, **lists})
+    names = [name for name in ("inputs", "outputs", "buckets") if name in row]
+    lists: dict[str, Any] = {name: tuple(row[name]) for name in names}
+    return Artifact(**{**row, **lists, "data": data})
 
 
 def _check_inside(path: str, manifest: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from .frontend import FrontEnd
+    from .quantization import Quantized
 
 Array = NDArray[np.float32]
 Arrays = Mapping[str, Array]
@@ -102,11 +103,31 @@ class Artifact:
     outputs: tuple[str, ...]
     tools: Mapping[str, str]
     data: tuple[File, ...] = ()
+    buckets: tuple[int, ...] = ()
+    """The only numbers of latent frames it takes, rising; empty: any length."""
 
     @property
     def files(self) -> tuple[File, ...]:
         """Every file the artifact needs, the graph first."""
         return (File(self.path, self.sha256), *self.data)
+
+
+@dataclass(frozen=True)
+class ExportJob:
+    """One artifact to be written below `out`.
+
+    `module` is the torch module with float32 weights; `quantized` holds, by the key of its state
+    dict, the weights that are stored as integers, the same ones for every format; `calibration`
+    holds captured inputs for precisions that quantize activations.
+    """
+
+    component: Component
+    module: Any
+    precision: Precision
+    out: Path
+    front: FrontEnd
+    quantized: Mapping[str, Quantized] = field(default_factory=dict)
+    calibration: Sequence[Arrays] = ()
 
 
 class Exporter(Protocol):
@@ -115,16 +136,8 @@ class Exporter(Protocol):
     FORMAT: str
     PRECISIONS: Sequence[Precision]
 
-    def export(
-        self,
-        component: Component,
-        module: Any,
-        precision: Precision,
-        out: Path,
-        *,
-        front: FrontEnd,
-    ) -> Artifact:
-        """Write `module` below `out` and describe what was written."""
+    def export(self, job: ExportJob) -> Artifact:
+        """Write the part and describe what was written; raises `UsageError`, `ParityError`."""
         ...
 
 
@@ -135,4 +148,8 @@ class Runtime(Protocol):
 
     def load(self, artifact: Artifact, root: Path, *, threads: int) -> Runner:
         """Open the artifact below `root`; raises `BackendMissingError` without the engine."""
+        ...
+
+    def settings(self) -> Mapping[str, str]:
+        """Engine, version, device and hints, for reports; raises as `load` does."""
         ...

@@ -25,7 +25,7 @@ class ModelConfig:
 
     name: str = "edge"
     front: FrontEnd = field(default_factory=FrontEnd)
-    recovery: Stack = Stack(192, 576, (1, 2, 4, 8, 1, 2))
+    recovery: Stack = Stack(256, 768, (1, 2, 4, 8, 1, 2, 4, 8))
     recovery_phase_bins: int = 256
     """Lowest bins whose real and imaginary parts the recovery sees, not only their magnitude."""
     encoder_fine: Stack = Stack(192, 576, (1, 1))

@@ -8,14 +8,23 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors.torch import load_file
 from torch.utils.tensorboard import SummaryWriter
 
-from hiresldm.core.errors import UsageError
+from hiresldm.core.errors import IntegrityError, UsageError
 from hiresldm.reference.config import EDGE, ModelConfig, Stack
+from hiresldm.reference.frontend import stft
 from hiresldm.reference.training import run, stages
 from hiresldm.reference.training.cache import PairCache, open_or_render
 from hiresldm.reference.training.loop import Schedule, Trainer
-from hiresldm.reference.training.losses import band_mask, compressed_loss, waveform_loss
+from hiresldm.reference.training.losses import (
+    band_mask,
+    compressed_loss,
+    decoded_loss,
+    level_loss,
+    waveform_loss,
+)
+from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE as EMBEDDED
 
 TINY = replace(
     EDGE,
@@ -88,6 +97,51 @@ def test_a_stage_asks_for_those_before_it(data: Path, tmp_path: Path):
         run.train(run.Job("denoiser", data, tmp_path, TINY, 0.01), resume=False, quiet=True)
 
 
+def test_a_run_can_start_from_trained_parts(data: Path, tmp_path: Path):
+    first = run.Job("recovery", data, tmp_path / "first", TINY, minutes=0.03, variants=1)
+    run.train(first, resume=False, quiet=True)
+    again = replace(first, out=tmp_path / "again", minutes=1e-6, init=first.out)
+    run.train(again, resume=False, quiet=True)
+    started, trained = (load_file(j.out / "recovery.safetensors") for j in (again, first))
+    # One step of the warm-up has been taken from there.
+    assert all(torch.allclose(started[name], trained[name], atol=1e-4) for name in trained)
+    with pytest.raises(IntegrityError, match="do not fit"):
+        run.train(replace(again, out=tmp_path / "other", init=EMBEDDED), resume=False, quiet=True)
+
+
+def test_being_quieter_costs_as_much_as_being_louder(speech: np.ndarray):
+    front = EDGE.front
+    spectrum = stft(torch.from_numpy(speech[None, 24_000:72_000]), front)
+    bandwidth_hz = torch.tensor([20_000.0])
+    scales = [
+        level_loss(spectrum * 2.0 ** (0.3 * p), spectrum, bandwidth_hz, front) for p in (-1, 0, 1)
+    ]
+    assert scales[1] == 0
+    assert scales[0] == pytest.approx(np.log(2), rel=0.3)  # what lies below the floor costs nothing
+    assert scales[0] == pytest.approx(float(scales[2]), rel=0.1)
+
+
+def test_unknown_phase_does_not_make_a_decoder_quiet(speech: np.ndarray):
+    """With random phases, the best magnitude is the true one, not a smaller one."""
+    front = EDGE.front
+    target = stft(torch.from_numpy(speech[None, 24_000:72_000]), front)
+    real, imaginary = target.chunk(2, -1)
+    angle = 2 * torch.pi * torch.rand(real.shape, generator=torch.Generator().manual_seed(0))
+    turned = torch.cat(
+        [
+            real * angle.cos() - imaginary * angle.sin(),
+            real * angle.sin() + imaginary * angle.cos(),
+        ],
+        dim=-1,
+    )
+    mask = torch.ones(1, 1, front.bins)
+    losses = [
+        float(decoded_loss(turned * scale, target, mask, front)) for scale in (0.8, 1.0, 1.25)
+    ]
+    assert losses[1] < min(losses[0], losses[2])
+    assert decoded_loss(target, target, mask, front) < 1e-6 < losses[1]
+
+
 def test_digital_silence_gives_finite_losses_and_gradients():
     front = EDGE.front
     spectrum = torch.zeros(2, 10, 2 * front.bins, requires_grad=True)
@@ -95,6 +149,8 @@ def test_digital_silence_gives_finite_losses_and_gradients():
     bandwidth_hz = torch.tensor([0.0, 24_000.0])
     mask = band_mask(bandwidth_hz, front.bins, front.sample_rate_hz)
     loss = compressed_loss(spectrum, spectrum.detach(), mask, front)
+    loss = loss + decoded_loss(spectrum, spectrum.detach(), mask, front)
+    loss = loss + level_loss(spectrum, spectrum.detach(), bandwidth_hz, front)
     loss = loss + waveform_loss(wave, wave.detach(), bandwidth_hz, front.sample_rate_hz)
     loss.backward()
     assert loss.isfinite()
@@ -118,3 +174,5 @@ def test_a_cache_draws_speakers_evenly_and_at_model_loudness(cache: PairCache):
     assert batch.clean.shape == batch.damaged.shape == (8, 48_000)
     assert 0.02 < np.sqrt((batch.damaged**2).mean()) < 0.4
     assert {clip.speaker for clip in cache.clips} == {"a", "b"}
+    assert len(set(batch.bandwidth_hz)) > 2  # other speeds, other tops
+    assert max(batch.bandwidth_hz) <= 24_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -11,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import soxr
 
 from ...core.errors import UsageError
 from ...core.frontend import FrontEnd
@@ -20,6 +22,8 @@ from . import corpus
 from .distortion import Distorter
 from .noises import NoiseBank, Rng
 
+SPEEDS = (0.88, 1.14)
+"""Half of the crops are played slower or faster within this range: other voices, other rooms."""
 FULL_SCALE = 4.0
 """Cached 16-bit samples span +-4: peaks of damaged speech at -20 LUFS stand above one."""
 
@@ -69,11 +73,18 @@ class PairCache:
 
     def _crop(self, samples: int, rng: Rng, least_hz: float) -> tuple[Array, Array, np.ndarray]:
         clip = self.pick(rng, least_hz)
-        start = int(rng.integers(max(1, clip.length - samples)))
+        speed = float(rng.uniform(*SPEEDS)) if rng.random() < 0.5 else 1.0
+        wanted = math.ceil(samples * speed) + 1
+        start = int(rng.integers(max(1, clip.length - wanted)))
         variant = int(rng.integers(self.variants))
-        clean, damaged = self._slice(clip, variant, start, min(samples, clip.length))
-        short = (0, samples - len(clean))
-        return np.pad(clean, short), np.pad(damaged, short), np.asarray(clip.bandwidth_hz)
+        pair = np.stack(self._slice(clip, variant, start, min(wanted, clip.length)), axis=1)
+        if speed != 1.0:
+            pair = soxr.resample(pair, speed, 1.0, quality="HQ")
+        pair = np.pad(pair[:samples], ((0, max(0, samples - len(pair))), (0, 0)))
+        bandwidth_hz = clip.bandwidth_hz * speed
+        if speed > 1.0:  # the resampler's own slope begins below half the rate
+            bandwidth_hz = min(bandwidth_hz, 0.45 * corpus.RATE_HZ)
+        return pair[:, 0], pair[:, 1], np.asarray(bandwidth_hz)
 
     def pick(self, rng: Rng, least_hz: float) -> Clip:
         """A random clip of a random speaker among those with sound up to `least_hz`."""

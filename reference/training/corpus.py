@@ -19,12 +19,13 @@ RATE_HZ = 48_000
 
 @dataclass(frozen=True)
 class Recording:
-    """One file: where it is, whose voice, and up to which frequency it holds sound."""
+    """One file: where it is, whose voice, which language, and up to which frequency it sounds."""
 
     path: Path
     speaker: str
     bandwidth_hz: float
     kind: str = ""
+    language: str = ""
 
 
 def speech(root: Path, split: str) -> tuple[Recording, ...]:
@@ -71,9 +72,8 @@ def _listed(root: Path, split: str, pattern: str) -> list[Recording]:
 
 def _from_row(root: Path, row: dict[str, str]) -> Recording:
     bandwidth_hz = float(row.get("bandwidth_hz") or RATE_HZ / 2)
-    return Recording(
-        root / row["path"], row.get("speaker", ""), bandwidth_hz, row.get("kind") or ""
-    )
+    speaker, kind, language = (row.get(name) or "" for name in ("speaker", "kind", "lang"))
+    return Recording(root / row["path"], speaker, bandwidth_hz, kind, language)
 
 
 def _bare(path: Path) -> Recording:

@@ -64,7 +64,7 @@ class Trainer:
         self.stage, self.cache, self.out, self.schedule = stage, cache, out, schedule
         self.own = out / "-".join(stage.parts)
         self.seed = seed
-        self.module = nn.ModuleDict(stage.parts)
+        self.module = nn.ModuleDict({**stage.parts, **stage.helpers})
         self.average = AveragedModel(self.module, avg_fn=ramped_ema(schedule.ema))
         self.optimizer = torch.optim.AdamW(
             self.module.parameters(),

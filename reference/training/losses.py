@@ -7,11 +7,14 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from ...core.frontend import FrontEnd
+from ...core.frontend import FrontEnd, mel_centres_hz
+from ..frontend import log_mel
 
 RESOLUTIONS = ((512, 256), (2048, 512))
 """(n_fft, hop) of the waveform losses: one that sees time, one that sees pitch."""
 LOG_FLOOR = 1e-7
+LEVEL_FLOOR = -5.0
+"""Log-mel level below which two bands are equally silent."""
 
 
 def band_mask(bandwidth_hz: Tensor, bins: int, sample_rate_hz: int) -> Tensor:
@@ -38,6 +41,21 @@ def compressed_loss(predicted: Tensor, target: Tensor, mask: Tensor, front: Fron
     return _mean(0.5 * difference + (level - true_level) ** 2, weights)
 
 
+def decoded_loss(predicted: Tensor, target: Tensor, mask: Tensor, front: FrontEnd) -> Tensor:
+    """Squared error of compressed magnitudes (B, T, 2 * bins), and of phases at the true magnitude.
+
+    Unlike a squared error of vectors, it does not reward silence where phase cannot be known, as
+    in a band that the recording has lost.
+    """
+    weights = mask * hearing_weights(front.bins, front.sample_rate_hz)
+    (real, imaginary), (true_real, true_imaginary) = predicted.chunk(2, -1), target.chunk(2, -1)
+    level = torch.sqrt(real**2 + imaginary**2 + 1e-6)
+    true_level = torch.sqrt(true_real**2 + true_imaginary**2 + 1e-6)
+    along = (real * true_real + imaginary * true_imaginary) / level
+    turned = true_level * (true_level - along)  # half the squared distance of the true vector
+    return _mean((level - true_level) ** 2 + turned, weights)
+
+
 def waveform_loss(predicted: Tensor, target: Tensor, bandwidth_hz: Tensor, rate_hz: int) -> Tensor:
     """Mean absolute log-magnitude error of waves (B, N) over `RESOLUTIONS`."""
     total = predicted.new_zeros(())
@@ -46,6 +64,19 @@ def waveform_loss(predicted: Tensor, target: Tensor, bandwidth_hz: Tensor, rate_
         error = _log_power(predicted, n_fft, hop) - _log_power(target, n_fft, hop)
         total = total + _mean(error.abs(), mask)
     return total / len(RESOLUTIONS)
+
+
+def level_loss(predicted: Tensor, target: Tensor, bandwidth_hz: Tensor, front: FrontEnd) -> Tensor:
+    """Mean absolute log-mel error of compressed spectra (B, T, 2 * bins).
+
+    Energies of a band add up before the logarithm, so that, unlike a squared error of compressed
+    bins, being unsure does not pay off as being quiet.
+    """
+    centres_hz = torch.from_numpy(mel_centres_hz(front))
+    error = log_mel(predicted, front).clamp(min=LEVEL_FLOOR) - log_mel(target, front).clamp(
+        min=LEVEL_FLOOR
+    )
+    return _mean(error.abs(), (centres_hz <= bandwidth_hz[:, None, None]).float())
 
 
 def _log_power(wave: Tensor, n_fft: int, hop: int) -> Tensor:

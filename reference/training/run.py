@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...core.errors import UsageError
 from ..config import ModelConfig
+from ..model import load_part
 from .cache import open_or_render
 from .loop import Schedule, State, Trainer
 from .stages import AutoencoderStage, DecoderStage, DenoiserStage, RecoveryStage, Stage
@@ -27,11 +28,16 @@ class Job:
     variants: int = 6
     seed: int = 0
     learning_rate: float = 1e-3
+    init: Path | None = None
+    """Folder of trained parts to start from instead of from random weights."""
 
 
 def train(job: Job, *, resume: bool, quiet: bool) -> State:
     """Run a stage; raises `UsageError` where an earlier stage or a state to resume is missing."""
     stage = _stage(job)
+    if job.init is not None and not resume:
+        for name, part in stage.parts.items():
+            load_part(part, job.init / f"{name}.safetensors")
     cache = open_or_render(
         job.data, "train", job.out / "cache" / "train", variants=job.variants, seed=job.seed
     )

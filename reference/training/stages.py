@@ -21,11 +21,13 @@ from ..encoder import Encoder
 from ..model import load_part
 from ..recovery import Recovery
 from .cache import Batch, Clip, PairCache
-from .losses import band_mask, compressed_loss, waveform_loss
+from .critic import Critic
+from .losses import band_mask, compressed_loss, decoded_loss, level_loss, waveform_loss
 from .noises import Rng
 
 FULL_BAND_HZ = 16_000.0
 """Stages that generate the top of the spectrum learn only from clips that have one."""
+CRITIC_S = 0.5
 Losses = dict[str, Tensor]
 M = TypeVar("M", bound=nn.Module)
 
@@ -36,6 +38,8 @@ class Stage(Protocol):
     config: ModelConfig
     parts: dict[str, nn.Module]
     """Parts to train and to save, by the name of their file."""
+    helpers: dict[str, nn.Module]
+    """Modules trained beside them that are of no use afterwards."""
 
     def losses(self, cache: PairCache, rng: Rng) -> Losses:
         """Named losses of a fresh batch, already weighted."""
@@ -45,18 +49,23 @@ class Stage(Protocol):
 class RecoveryStage:
     """Mask network: damaged spectrum to clean spectrum."""
 
-    def __init__(self, config: ModelConfig, *, batch: int = 16, seconds: float = 2.4) -> None:
+    def __init__(self, config: ModelConfig, *, batch: int = 12, seconds: float = 2.0) -> None:
         self.config, self.batch, self.seconds = config, batch, seconds
         self.recovery = Recovery(config)
         self.parts: dict[str, nn.Module] = {"recovery": self.recovery}
+        self.helpers: dict[str, nn.Module] = {}
 
     def losses(self, cache: PairCache, rng: Rng) -> Losses:
         front = self.config.front
         drawn = cache.draw(self.batch, samples_of(self.seconds, self.config), rng)
         clean, damaged, bandwidth_hz = tensors_of(drawn)
         recovered = self.recovery(frontend.stft(damaged, front)).float()
+        spectrum = frontend.stft(clean, front)
         mask = band_mask(bandwidth_hz, front.bins, front.sample_rate_hz)
-        return {"spectrum": compressed_loss(recovered, frontend.stft(clean, front), mask, front)}
+        return {
+            "spectrum": compressed_loss(recovered, spectrum, mask, front),
+            "level": 0.05 * level_loss(recovered, spectrum, bandwidth_hz, front),
+        }
 
 
 class AutoencoderStage:
@@ -73,6 +82,7 @@ class AutoencoderStage:
         self.recovery = frozen(Recovery(config), recovery)
         self.encoder, self.decoder = Encoder(config), Decoder(config)
         self.parts: dict[str, nn.Module] = {"encoder": self.encoder, "decoder": self.decoder}
+        self.helpers: dict[str, nn.Module] = {}
 
     def losses(self, cache: PairCache, rng: Rng) -> Losses:
         front = self.config.front
@@ -114,7 +124,9 @@ class DecoderStage:
         self.denoiser = frozen(Denoiser(config), run / "denoiser.safetensors")
         self.decoder = Decoder(config)
         load_part(self.decoder, run / "decoder.safetensors")
+        self.critic = Critic(config.front.sample_rate_hz)
         self.parts: dict[str, nn.Module] = {"decoder": self.decoder}
+        self.helpers: dict[str, nn.Module] = {"critic": self.critic}
 
     def losses(self, cache: PairCache, rng: Rng) -> Losses:
         front = self.config.front
@@ -125,7 +137,23 @@ class DecoderStage:
             recovered = self.recovery(frontend.stft(damaged, front)).float()
             latent = self._sampled(recovered, rng)
         restored = self.decoder(latent, recovered).float()
-        return decoding_losses(restored, frontend.stft(clean, front), clean, bandwidth_hz, front)
+        spectrum = frontend.stft(clean, front)
+        return {
+            **decoding_losses(restored, spectrum, clean, bandwidth_hz, front),
+            **self._adversarial_losses(frontend.istft(restored, front), clean, rng),
+        }
+
+    def _adversarial_losses(self, restored: Tensor, clean: Tensor, rng: Rng) -> Losses:
+        """The critic hears a part of each crop only: it costs as much as the decoder otherwise."""
+        length = samples_of(CRITIC_S, self.config)
+        start = int(rng.integers(clean.shape[1] - length + 1)) if clean.shape[1] > length else 0
+        heard, true = (wave[:, start : start + length] for wave in (restored, clean))
+        fooled, features = self.critic.corrections(true, heard)
+        return {
+            "critic": self.critic.own_loss(true, heard),
+            "fooled": 0.05 * fooled,
+            "features": 0.3 * features,
+        }
 
     def _sampled(self, recovered: Tensor, rng: Rng) -> Tensor:
         condition = self.encoder(frontend.log_mel(recovered, self.config.front)).float()
@@ -156,6 +184,7 @@ class DenoiserStage:
         self.encoder = frozen(Encoder(config), encoder)
         self.denoiser = Denoiser(config)
         self.parts: dict[str, nn.Module] = {"denoiser": self.denoiser}
+        self.helpers: dict[str, nn.Module] = {}
         self._latents: LatentCache | None = None
 
     def losses(self, cache: PairCache, rng: Rng) -> Losses:
@@ -222,8 +251,9 @@ def decoding_losses(
     mask = band_mask(bandwidth_hz, front.bins, front.sample_rate_hz)
     wave = frontend.istft(restored, front)
     return {
-        "spectrum": 4.0 * compressed_loss(restored, spectrum, mask, front),
+        "spectrum": 4.0 * decoded_loss(restored, spectrum, mask, front),
         "waveform": waveform_loss(wave, clean, bandwidth_hz, front.sample_rate_hz),
+        "level": 0.2 * level_loss(restored, spectrum, bandwidth_hz, front),
     }
 
 

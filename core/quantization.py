@@ -1,0 +1,62 @@
+"""Weights as integers: quantized once, written with the same integers into every format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import UsageError
+from .spec import Array
+
+BLOCK = 32
+"""Inputs that share a scale at 4 bits."""
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A weight (inputs, outputs): `integers` times `scale`, symmetric, no zero point.
+
+    `integers` (inputs, outputs) lie in -127..127 at 8 bits and -7..7 at 4; `scale`
+    (inputs / block, outputs) holds values that fp16 represents exactly. At 8 bits a column is one
+    block.
+    """
+
+    integers: NDArray[np.int8]
+    scale: Array
+    bits: int
+
+    @property
+    def block(self) -> int:
+        """Inputs that share one scale."""
+        return len(self.integers) // len(self.scale)
+
+
+def quantize(weight: Array, bits: int) -> Quantized:
+    """Round a weight (inputs, outputs) to 8 bits per column or to 4 bits per `BLOCK` inputs.
+
+    Raises `UsageError` for other bits, and for 4 where the inputs are no multiple of `BLOCK`:
+    converters corrupt such weights without a word.
+    """
+    if bits not in (4, 8):
+        raise UsageError(f"weights of {bits} bits; accepted: 4 and 8")
+    inputs, outputs = weight.shape
+    block = inputs if bits == 8 else BLOCK
+    if inputs % block:
+        raise UsageError(f"4-bit weights need a multiple of {BLOCK} inputs, not {inputs}")
+    blocks = weight.reshape(inputs // block, block, outputs)
+    top = 2 ** (bits - 1) - 1
+    scale = _as_fp16(np.maximum(np.abs(blocks).max(axis=1) / top, 2.0**-14))
+    integers = np.clip(np.rint(blocks / scale[:, None]), -top, top)
+    return Quantized(integers.reshape(inputs, outputs).astype(np.int8), scale, bits)
+
+
+def dequantize(quantized: Quantized) -> Array:
+    """The weight (inputs, outputs) that the integers stand for."""
+    scale = np.repeat(quantized.scale, quantized.block, axis=0)
+    return np.asarray(quantized.integers * scale, np.float32)
+
+
+def _as_fp16(values: np.ndarray) -> Array:
+    return values.astype(np.float16).astype(np.float32)

@@ -1,0 +1,1 @@
+"""One gate: every artifact on every engine against the PyTorch reference."""
