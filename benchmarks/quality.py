@@ -11,12 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.audio import RATE_HZ
 from ..core.errors import ToolkitError
-from ..core.restorer import Restorer
 from ..core.spec import Array
-from . import scores
-from .testset import CLASSES, CLEAN, Pair
+from .scores import Scorer, score
+from .testset import CLEAN, Pair
 
 ALL = "all"
 """The class of a row over every kind of damage; untouched speech is not part of it."""
@@ -26,11 +24,19 @@ _RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class System:
-    """Something that turns a wave (N,) at 48 kHz into a restored one."""
+    """Something that makes of a pair's damaged wave (N,) at 48 kHz a restored one (N,)."""
 
     name: str
     steps: int | None
-    run: Callable[[Array], Array]
+    run: Callable[[Pair], Array]
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A pair and what every system made of it, in their order."""
+
+    pair: Pair
+    candidates: Sequence[Array]
 
 
 @dataclass(frozen=True)
@@ -45,29 +51,21 @@ class ClipScores:
     values: Mapping[str, float]
 
 
-def systems_of(restorer: Restorer, steps: Sequence[int], *, seed: int) -> tuple[System, ...]:
-    """The damaged input, the recovery part alone, and the whole chain at each number of steps."""
-
-    def chain(count: int) -> System:
-        return System("chain", count, lambda w: restorer(w, RATE_HZ, steps=count, seed=seed))
-
-    chosen = [restorer.accepted_steps(count) for count in steps]
-    return (
-        System("input", None, lambda wave: wave),
-        System("recovery", None, lambda wave: restorer.recover(wave, RATE_HZ)),
-        *map(chain, chosen),
-    )
+def render(pairs: Iterable[Pair], systems: Sequence[System]) -> Iterator[Rendering]:
+    """What the systems make of each pair; raises `ToolkitError` for what cannot be scored."""
+    for pair in pairs:
+        yield Rendering(pair, [_candidate(system, pair) for system in systems])
 
 
 def evaluate(
-    pairs: Iterable[Pair], systems: Sequence[System], *, workers: int
+    renderings: Iterable[Rendering],
+    systems: Sequence[System],
+    chosen: Sequence[Scorer],
+    *,
+    workers: int,
 ) -> Iterator[list[ClipScores]]:
-    """The scores of every system, pair by pair, scored on `workers` processes (1: this one).
-
-    Raises `ToolkitError` where a system gives what cannot be scored.
-    """
-    tasks = ((pair, [_candidate(system, pair) for system in systems]) for pair in pairs)
-    for pair, scored in _scored(tasks, workers):
+    """The chosen scores of every system, pair by pair, from `workers` processes (1: this one)."""
+    for pair, scored in _scored(renderings, chosen, workers):
         yield [
             ClipScores(system.name, system.steps, pair.kind, pair.name, pair.speaker, values)
             for system, values in zip(systems, scored, strict=True)
@@ -84,55 +82,65 @@ def clip_row(clip: ClipScores) -> dict[str, Any]:
 def rows(clips: Sequence[ClipScores], *, seed: int) -> list[dict[str, Any]]:
     """One row per system and class, and one over all damage: counts, means, 95 % intervals."""
     made = []
+    kinds = (ALL, *dict.fromkeys(clip.kind for clip in clips))
     for name, steps in dict.fromkeys((clip.system, clip.steps) for clip in clips):
         own = [clip for clip in clips if (clip.system, clip.steps) == (name, steps)]
-        for kind in (ALL, *CLASSES):
+        for kind in kinds:
             if chosen := [clip for clip in own if _belongs(clip, kind)]:
                 about = {"system": name, "steps": steps, "class": kind, "count": len(chosen)}
                 made.append(about | _summary(chosen, seed))
     return made
 
 
-def interval(values: Sequence[float], *, seed: int) -> dict[str, float] | None:
+def interval(
+    values: Sequence[float], speakers: Sequence[str], *, seed: int
+) -> dict[str, float] | None:
     """Mean of the finite values and its 95 % bootstrap interval; None where there are none.
 
-    Clips are resampled as if independent: the interval says nothing about other speakers.
+    Speakers are resampled, each with all its clips, because clips of one voice go together: the
+    interval is about other speakers. Clips are resampled where there is one speaker alone.
     """
-    finite = np.array([value for value in values if np.isfinite(value)])
-    if not len(finite):
+    finite = np.isfinite(values)
+    if not finite.any():
         return None
-    drawn = np.random.default_rng(seed).integers(len(finite), size=(_RESAMPLES, len(finite)))
-    low, high = np.quantile(finite[drawn].mean(axis=1), (0.025, 0.975))
-    return {"mean": float(finite.mean()), "low": float(low), "high": float(high)}
+    kept, voices = np.asarray(values)[finite], np.asarray(speakers)[finite]
+    names, owner = np.unique(voices, return_inverse=True)
+    if len(names) == 1:
+        owner = np.arange(len(kept))
+    sums, counts = np.bincount(owner, kept), np.bincount(owner)
+    drawn = np.random.default_rng(seed).integers(len(sums), size=(_RESAMPLES, len(sums)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return {"mean": float(kept.mean()), "low": float(low), "high": float(high)}
 
 
 def _candidate(system: System, pair: Pair) -> Array:
-    made = system.run(pair.damaged)
-    if made.shape != pair.clean.shape or not np.isfinite(made).all():
+    made = system.run(pair)
+    if made.shape != pair.damaged.shape or not np.isfinite(made).all():
         raise ToolkitError(
             f"{system.name} at {system.steps} steps made audio of shape {made.shape} from "
-            f"{pair.name} ({pair.kind}) that is not finite or not {pair.clean.shape}"
+            f"{pair.name} ({pair.kind}) that is not finite or not {pair.damaged.shape}"
         )
     return made
 
 
-def _score_all(pair: Pair, candidates: Sequence[Array]) -> list[dict[str, float]]:
-    return [scores.score(pair.clean, made, pair.bandwidth_hz) for made in candidates]
+def _score_all(rendering: Rendering, chosen: Sequence[Scorer]) -> list[dict[str, float]]:
+    return [score(rendering.pair, made, chosen) for made in rendering.candidates]
 
 
 def _scored(
-    tasks: Iterable[tuple[Pair, list[Array]]], workers: int
+    renderings: Iterable[Rendering], chosen: Sequence[Scorer], workers: int
 ) -> Iterator[tuple[Pair, list[dict[str, float]]]]:
-    """Tasks in order with their scores; few wait at a time, so that memory stays bounded."""
+    """Pairs in order with their scores; few wait at a time, so that memory stays bounded."""
     if workers == 1:
-        yield from ((pair, _score_all(pair, made)) for pair, made in tasks)
+        yield from ((one.pair, _score_all(one, chosen)) for one in renderings)
         return
     waiting: deque[tuple[Pair, Future[list[dict[str, float]]]]] = deque()
     # A fork would copy the locks of the engine's threads.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
-        for pair, candidates in tasks:
-            waiting.append((pair, pool.submit(_score_all, pair, candidates)))
+        for one in renderings:
+            waiting.append((one.pair, pool.submit(_score_all, one, chosen)))
             if len(waiting) > 2 * workers:
                 yield _finished(*waiting.popleft())
         yield from (_finished(*one) for one in waiting)
@@ -149,5 +157,6 @@ def _belongs(clip: ClipScores, kind: str) -> bool:
 
 
 def _summary(clips: Sequence[ClipScores], seed: int) -> dict[str, Any]:
+    speakers = [clip.speaker for clip in clips]
     columns = {metric: [clip.values[metric] for clip in clips] for metric in clips[0].values}
-    return {metric: interval(values, seed=seed) for metric, values in columns.items()}
+    return {metric: interval(values, speakers, seed=seed) for metric, values in columns.items()}

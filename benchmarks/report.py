@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import UsageError
+from ..core.errors import BackendMissingError, UsageError
 from .quality import ALL
 from .scores import headings
 
@@ -22,6 +23,15 @@ def check_target(out: Path | None) -> None:
         raise UsageError(f"cannot write {out}: name a file in a folder that exists")
 
 
+def check_page(html: Path | None) -> None:
+    """`check_target` for a page; raises `BackendMissingError` without what draws its pictures."""
+    check_target(html)
+    if html and find_spec("matplotlib") is None:
+        raise BackendMissingError(
+            "a page needs matplotlib; install it with: pip install 'hiresldm[quality]'"
+        )
+
+
 def to_json(result: Row) -> str:
     """The result as JSON that every reader accepts; raises ValueError for nan and infinity."""
     return json.dumps(result, indent=1, allow_nan=False, ensure_ascii=False)
@@ -29,9 +39,14 @@ def to_json(result: Row) -> str:
 
 def write(result: Row, out: Path) -> None:
     """Write the result as JSON, whole or not at all; raises `UsageError` where that fails."""
+    write_text(to_json(result) + "\n", out)
+
+
+def write_text(text: str, out: Path) -> None:
+    """Write a text file, whole or not at all; raises `UsageError` where that fails."""
     partial = out.with_name(f"{out.name}.partial")
     try:
-        partial.write_text(to_json(result) + "\n", encoding="utf-8")
+        partial.write_text(text, encoding="utf-8")
         partial.replace(out)
     except OSError as error:
         raise UsageError(f"cannot write {out}: {error.strerror}") from error
@@ -45,18 +60,23 @@ def table(titles: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
 
 def quality_markdown(rows: Sequence[Row]) -> str:
     """Two tables: means with intervals over all damage, and means by class."""
-    metrics = headings()
+    metrics = measured(rows)
     overall = [row for row in rows if row["class"] == ALL]
     by_class = sorted((row for row in rows if row["class"] != ALL), key=_class_order(rows))
     first = table(
         ["system", "clips", *metrics.values()],
-        ([_system(r), r["count"], *(_with_interval(r[m]) for m in metrics)] for r in overall),
+        ([system_title(r), r["count"], *(interval_text(r[m]) for m in metrics)] for r in overall),
     )
     second = table(
         ["damage", "system", *metrics.values()],
-        ([r["class"], _system(r), *(_mean(r[m]) for m in metrics)] for r in by_class),
+        ([r["class"], system_title(r), *(mean_text(r[m]) for m in metrics)] for r in by_class),
     )
     return f"{first}\n\n{second}"
+
+
+def measured(rows: Sequence[Row]) -> dict[str, str]:
+    """The table heading of every metric that the rows hold, by name."""
+    return {name: text for name, text in headings().items() if name in rows[0]}
 
 
 def speed_markdown(result: Row) -> str:
@@ -99,16 +119,21 @@ def _class_order(rows: Sequence[Row]) -> Any:
     return lambda row: order.index(row["class"])
 
 
-def _system(row: Row) -> str:
+def system_title(row: Row) -> str:
+    """What a row is about, as tables name it."""
     return str(row["system"]) if row["steps"] is None else f"{row['system']}, {row['steps']} steps"
 
 
-def _mean(summary: Row | None) -> str:
+def mean_text(summary: Row | None) -> str:
+    """A mean, or a dash for what was not measured."""
     return "-" if summary is None else f"{summary['mean']:.2f}"
 
 
-def _with_interval(summary: Row | None) -> str:
-    return _mean(summary) + (f" ({summary['low']:.2f} to {summary['high']:.2f})" if summary else "")
+def interval_text(summary: Row | None) -> str:
+    """A mean with its interval."""
+    if summary is None:
+        return mean_text(None)
+    return f"{mean_text(summary)} ({summary['low']:.2f} to {summary['high']:.2f})"
 
 
 def _spread(spread: Row) -> str:

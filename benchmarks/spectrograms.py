@@ -1,7 +1,8 @@
-"""Spectrograms one above the other: what was damaged, what came back."""
+"""Spectrograms: what was damaged, what came back."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ..core.frontend import FrontEnd, expand, stft
 from ..core.spec import Array
 
 _RANGE_DB = 90.0
+_THUMBNAIL = (420, 210)
 
 
 def draw(waves: Sequence[tuple[str, Array]], path: Path) -> None:
@@ -26,7 +28,7 @@ def draw(waves: Sequence[tuple[str, Array]], path: Path) -> None:
         raise BackendMissingError(
             "drawing needs matplotlib; install it with: pip install 'hiresldm[quality]'"
         ) from error
-    levels = [_level_db(wave) for _, wave in waves]
+    levels = [level_db(wave) for _, wave in waves]
     top_db = max(float(level.max()) for level in levels)
     figure = Figure(figsize=(9, 2.2 * len(waves)), layout="constrained")
     rows = figure.subplots(len(waves), 1, sharex=True, squeeze=False)[:, 0]
@@ -46,7 +48,20 @@ def draw(waves: Sequence[tuple[str, Array]], path: Path) -> None:
     figure.savefig(path, dpi=100, format="png")
 
 
-def _level_db(wave: Array) -> Array:
+def thumbnail(level: Array, top_db: float) -> bytes:
+    """A small WebP picture of a spectrogram (T, bins) in dB, its scale ending at `top_db`."""
+    from matplotlib import colormaps
+    from PIL import Image
+
+    shown = np.clip(1 + (level.T[::-1] - top_db) / _RANGE_DB, 0.0, 1.0)
+    colours = Image.fromarray(colormaps["magma"](shown, bytes=True)[..., :3])
+    picture = io.BytesIO()
+    colours.resize(_THUMBNAIL, Image.Resampling.BOX).save(picture, "WEBP", quality=70)
+    return picture.getvalue()
+
+
+def level_db(wave: Array) -> Array:
+    """Level in dB of every bin, (T, bins), of a wave (N,) at 48 kHz."""
     front = FrontEnd()
     padded = np.pad(wave, (0, -len(wave) % front.hop))
     spectrum = expand(stft(padded, front), front.compression)

@@ -25,9 +25,9 @@ SHORTEST_S, LONGEST_S = 1.0, 15.0
 """Shorter recordings are not used, longer ones are cut: PESQ judges single utterances."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pair:
-    """A clip (N,) at 48 kHz at its natural level, its damaged version, and where it comes from.
+    """A damaged clip (N,) at 48 kHz, its clean version where there is one, and their origin.
 
     `kind` is its class, `kinds` what was done to it, in order.
     """
@@ -37,8 +37,16 @@ class Pair:
     name: str
     speaker: str
     bandwidth_hz: float
-    clean: Array
+    clean: Array | None
     damaged: Array
+    language: str = ""
+
+    @property
+    def reference(self) -> Array:
+        """The clean version (N,); raises `UsageError` where there is none."""
+        if self.clean is None:
+            raise UsageError(f"{self.name} has no clean version to compare with")
+        return self.clean
 
 
 def pairs(data: Path, split: str, *, seed: int, per_class: int) -> Iterator[Pair]:
@@ -78,9 +86,9 @@ def _pair(
 ) -> Pair:
     clean = corpus.read(recording)[: int(LONGEST_S * corpus.RATE_HZ)]
     kinds = _kinds(kind, distorter, rng)
-    name, bandwidth_hz = recording.path.stem, recording.bandwidth_hz
     damaged = distorter(clean, kinds, rng)
-    return Pair(kind, kinds, name, recording.speaker, bandwidth_hz, clean, damaged)
+    about = (recording.path.stem, recording.speaker, recording.bandwidth_hz)
+    return Pair(kind, kinds, *about, clean, damaged, recording.language)
 
 
 def _kinds(kind: str, distorter: Distorter, rng: np.random.Generator) -> tuple[str, ...]:

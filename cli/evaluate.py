@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,17 +12,51 @@ import typer
 
 if TYPE_CHECKING:
     from ..benchmarks.quality import ClipScores
+    from ..benchmarks.systems import Variant
 
 
 def evaluate(
-    data: Annotated[Path, typer.Option(help="Folder of speech, or of manifests.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Speech to damage: a folder of audio, or of manifests.")
+    ] = None,
     split: Annotated[str, typer.Option(help="Part of the data: train, valid or test.")] = "test",
+    degraded: Annotated[
+        Path | None, typer.Option(help="Instead of --data: a folder of recordings as they are.")
+    ] = None,
+    clean: Annotated[
+        Path | None,
+        typer.Option(help="Clean versions of --degraded, by the same names.", show_default="none"),
+    ] = None,
     bundle: Annotated[
-        Path | None, typer.Option(help="Folder of a model.", show_default="built-in")
+        list[str] | None,
+        typer.Option(help="DIR or NAME=DIR; may be repeated.", show_default="built-in"),
+    ] = None,
+    backend: Annotated[
+        list[str] | None,
+        typer.Option(help="Engine; may be repeated.", show_default="ort"),
+    ] = None,
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(help="Precision; may be repeated.", show_default="the bundle's first"),
     ] = None,
     steps: Annotated[
         list[int] | None,
         typer.Option(help="Diffusion steps; may be repeated.", show_default="best"),
+    ] = None,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Other enhancers: rnnoise, deepfilternet3, nsnet2, gtcrn, all; may be repeated.",
+            show_default="none",
+        ),
+    ] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="fast, all, dnsmos, distillmos, pesq, estoi, visqol, lsd, mcd, sisdr, spk, wer; "
+            "may be repeated.",
+            show_default="fast",
+        ),
     ] = None,
     per_class: Annotated[int, typer.Option(min=1, help="Clips of each kind of damage.")] = 12,
     seed: Annotated[int, typer.Option(min=0, help="Seed of clips, damage and noise.")] = 0,
@@ -30,38 +64,73 @@ def evaluate(
         int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="File to write the result to (JSON).")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Page to write, with tables and clips to hear (HTML).")
+    ] = None,
+    listen: Annotated[
+        int, typer.Option(min=0, help="Clips of each kind of damage in the page.")
+    ] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
-    """Measure the quality of restored speech on seeded, damaged clips."""
-    from ..benchmarks import provenance, quality, report, scores
-    from ..benchmarks.testset import CLASSES, pairs
-    from ..runtimes.restorer import EMBEDDED_BUNDLE, Restorer
+    """Measure the quality of restored speech on damaged clips, drawn by a seed or recorded."""
+    from ..benchmarks import quality, report, scores, systems
+    from ..benchmarks.gallery import Gallery
+    from ..benchmarks.html import page
+    from ..benchmarks.peers.load import peers_of
+    from ..benchmarks.sources import source_of
 
-    scores.require()
     report.check_target(out)
-    restorer = Restorer.load(bundle, threads=threads)
-    systems = quality.systems_of(restorer, steps or [restorer.default_steps], seed=seed)
-    drawn = pairs(data, split, seed=seed, per_class=per_class)
-    scored = quality.evaluate(drawn, systems, workers=threads or os.cpu_count() or 1)
-    clips = _tracked(scored, total=per_class * len(CLASSES), shown=not quiet)
-    options: dict[str, object] = {"data": data, "split": split, "bundle": bundle, "steps": steps}
-    options |= {"per-class": per_class, "seed": seed, "threads": threads}
+    report.check_page(html)
+    source = source_of(data, split, seed=seed, per_class=per_class, degraded=degraded, clean=clean)
+    judges = scores.choose(metrics or [scores.FAST], referenced=source.referenced)
+    scores.require(judges)
+    variants = systems.variants(bundle or [], backend or [], precision or [])
+    peers = peers_of(peer or [])
+    restorers = {one.name: systems.load(one, threads=threads) for one in variants}
+    compared = systems.systems_of(
+        restorers, steps or [], peers, seed=seed, referenced=source.referenced
+    )
+    gallery = Gallery(compared, per_class=listen if html else 0)
+    renderings = gallery.watch(quality.render(source.pairs, compared))
+    workers = threads or os.cpu_count() or 1
+    scored = quality.evaluate(renderings, compared, judges, workers=workers)
+    clips = _tracked(scored, total=source.count, shown=not quiet)
+    options: dict[str, object] = {"data": data, "degraded": degraded, "clean": clean}
+    if data:
+        options |= {"split": split, "per-class": per_class}
+    options |= {"bundle": bundle, "backend": backend, "precision": precision, "steps": steps}
+    options |= {"peer": peer, "metrics": metrics, "seed": seed, "threads": threads}
+    packages = [*scores.packages(judges), *(one.package for one in peers)]
     result: dict[str, Any] = {
         "rows": quality.rows(clips, seed=seed),
-        "command": provenance.command("evaluate", options),
-        "machine": provenance.machine(),
-        "versions": provenance.versions(scores.packages()),
-        "model": provenance.model(bundle or EMBEDDED_BUNDLE),
+        **_origin(options, packages, variants),
         "seed": seed,
         "clips": [quality.clip_row(clip) for clip in clips],
     }
     if out:
         report.write(result, out)
+    if html:
+        report.write_text(page(result, gallery.exhibits), html)
     if as_json:
         print(report.to_json(result))
     elif not quiet:
         print(report.quality_markdown(result["rows"]))
+
+
+def _origin(
+    options: Mapping[str, object], packages: Sequence[str], variants: Sequence[Variant]
+) -> dict[str, Any]:
+    """What it takes to repeat the run: command, machine, versions, models by row."""
+    from ..benchmarks import provenance
+    from ..runtimes.restorer import EMBEDDED_BUNDLE
+
+    return {
+        "command": provenance.command("evaluate", options),
+        "machine": provenance.machine(),
+        "versions": provenance.versions(packages),
+        "models": {one.name: provenance.model(one.bundle or EMBEDDED_BUNDLE) for one in variants},
+    }
 
 
 def _tracked(scored: Iterable[list[ClipScores]], *, total: int, shown: bool) -> list[ClipScores]:

@@ -20,13 +20,11 @@ from hiresldm.benchmarks import quality, report, scores
 from hiresldm.benchmarks.testset import CLASSES, CLEAN, MIXED, Pair, pairs
 from hiresldm.cli.main import main
 from hiresldm.core.errors import ToolkitError, UsageError
-from hiresldm.core.restorer import Restorer
 from hiresldm.core.spec import Array
 
 RATE_HZ = 48_000
 CLIP = int(2.3 * RATE_HZ)
 """DNSMOS doubles a clip until it has 9.01 s: of this length it makes a single window."""
-MakeRestorer = Callable[..., Restorer]
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +47,12 @@ def voices(speech: Array, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A manifest of two speakers, five clips and one, and a clip that is too short."""
     root = tmp_path_factory.mktemp("voices")
     (root / "clean").mkdir()
-    lines = ["path,speaker,split,bandwidth_hz"]
+    lines = ["path,speaker,split,bandwidth_hz,lang"]
     clips = [("a", 1.2)] * 5 + [("b", 1.2), ("c", 0.5)]
     for number, (speaker, length_s) in enumerate(clips):
         path = f"clean/{number}.wav"
         soundfile.write(root / path, speech[number * 4800 :][: int(length_s * RATE_HZ)], RATE_HZ)
-        lines.append(f"{path},{speaker},test,{16_000 + number}")
+        lines.append(f"{path},{speaker},test,{16_000 + number},en")
     (root / "clean" / "manifest.csv").write_text("\n".join(lines))
     return root
 
@@ -78,7 +76,7 @@ def test_pairs_are_even_over_speakers_aligned_and_damaged(voices: Path) -> None:
     for pair in drawn:
         assert pair.clean.shape == pair.damaged.shape == (int(1.2 * RATE_HZ),)
         assert pair.clean.dtype == pair.damaged.dtype == np.float32
-        assert pair.bandwidth_hz == 16_000 + int(pair.name)
+        assert (pair.bandwidth_hz, pair.language) == (16_000 + int(pair.name), "en")
         assert np.array_equal(pair.clean, pair.damaged) == (pair.kind == CLEAN)
         if pair.kind in (CLEAN, MIXED):
             assert (len(set(pair.kinds)) >= 2) == (pair.kind == MIXED)
@@ -96,16 +94,21 @@ def test_data_without_a_usable_clip_is_refused(speech: Array, tmp_path: Path) ->
 
 
 def test_every_metric_prefers_clean_speech_to_noisy_and_to_silence(clip: Array) -> None:
+    every = scores.choose([scores.ALL], referenced=True)
+    scores.require(every)
     noise = np.random.default_rng(0).standard_normal(len(clip)).astype(np.float32)
     candidates = (clip, clip + np.float32(0.1) * noise, np.zeros_like(clip))
-    clean, noisy, silent = (scores.score(clip, made, 20_000.0) for made in candidates)
+    pair = _pair(clip, 20_000.0)
+    clean, noisy, silent = (scores.score(pair, made, every) for made in candidates)
     assert list(clean) == list(scores.headings())
     for name, heading in scores.headings().items():
         sign = -1 if "↓" in heading else 1
         assert sign * clean[name] > max(sign * noisy[name], sign * silent[name]), name
-    assert (silent["pesq"], silent["sisdr"]) == (1.0, -100.0)
+    assert (silent["pesq"], silent["visqol"], silent["sisdr"]) == (1.0, 1.0, -100.0)
     assert clean["pesq"] == pytest.approx(4.644, abs=1e-3)
-    assert (clean["lsd"], clean["sisdr"]) == (0.0, 100.0)
+    assert clean["visqol"] == pytest.approx(4.732, abs=1e-3)
+    assert clean["spk"] == pytest.approx(1.0, abs=1e-5)
+    assert (clean["lsd"], clean["mcd"], clean["wer"], clean["sisdr"]) == (0.0, 0.0, 0.0, 100.0)
 
 
 def test_dnsmos_is_that_of_its_package(clip: Array) -> None:
@@ -113,58 +116,60 @@ def test_dnsmos_is_that_of_its_package(clip: Array) -> None:
 
     low = soxr.resample(clip, RATE_HZ, 16_000)
     expected = dnsmos.run(low, 16_000)
-    made = scores.score(clip, clip, 20_000.0)
+    blind = Pair("recorded", (), "x", "x", 24_000.0, None, clip)
+    made = scores.score(blind, clip, scores.choose([scores.FAST], referenced=False))
+    assert list(made) == [f"dnsmos_{part}" for part in ("ovrl", "sig", "bak", "p808")]
     for part in ("ovrl", "sig", "bak", "p808"):
         assert made[f"dnsmos_{part}"] == pytest.approx(float(expected[f"{part}_mos"]), abs=1e-3)
 
 
 def test_a_peak_above_full_scale_is_scored_and_high_bands_need_bandwidth(clip: Array) -> None:
-    loud = scores.score(clip, clip * np.float32(50), 7000.0)
+    pair = _pair(clip, 7000.0)
+    chosen = scores.choose(["dnsmos", "lsd", "mcd"], referenced=True)
+    loud = scores.score(pair, clip * np.float32(50), chosen)
     assert np.isfinite(loud["dnsmos_ovrl"])
     assert math.isnan(loud["lsd_hf"])
+    assert loud["mcd"] < 0.1  # a level is no distance
+
+
+def test_metrics_are_chosen_by_group() -> None:
+    fast = {scorer.name for scorer in scores.choose([scores.FAST], referenced=True)}
+    assert fast == {"dnsmos", "pesq", "estoi", "lsd", "mcd", "sisdr"}
+    both = scores.choose(["wer", "pesq"], referenced=True)
+    assert [scorer.name for scorer in both] == ["pesq", "wer"]
+    every = scores.choose([scores.ALL], referenced=False)
+    assert [scorer.name for scorer in every] == ["dnsmos", "distillmos"]
+    with pytest.raises(UsageError, match="no metric 'mos'; accepted: fast, all, dnsmos"):
+        scores.choose(["mos"], referenced=True)
+    with pytest.raises(UsageError, match="no metric 'pesq' without clean versions"):
+        scores.choose(["pesq"], referenced=False)
 
 
 def test_a_system_that_fails_stops_the_evaluation(folder: Path) -> None:
     drawn = list(islice(pairs(folder, "test", seed=0, per_class=1), 1))
-    faults: tuple[Callable[[Array], Array], ...] = (
-        lambda w: w * np.float32(np.nan),
-        lambda w: w[1:],
+    faults: tuple[Callable[[Pair], Array], ...] = (
+        lambda pair: pair.damaged * np.float32(np.nan),
+        lambda pair: pair.damaged[1:],
     )
     for fault in faults:
         with pytest.raises(ToolkitError, match=r"broken at 4 steps .* 19 \(noise\)"):
-            list(quality.evaluate(drawn, [quality.System("broken", 4, fault)], workers=1))
+            list(quality.render(drawn, [quality.System("broken", 4, fault)]))
 
 
-def test_systems_are_the_input_the_recovery_and_the_chain(
-    toy_restorer: MakeRestorer, speech: Array
-) -> None:
-    restorer, wave = toy_restorer(), speech[:RATE_HZ]
-    made = {
-        (system.name, system.steps): system.run(wave)
-        for system in quality.systems_of(restorer, [1, 2], seed=5)
-    }
-    expected = {
-        ("input", None): wave,
-        ("recovery", None): restorer.recover(wave, RATE_HZ),
-        ("chain", 1): restorer(wave, RATE_HZ, steps=1, seed=5),
-        ("chain", 2): restorer(wave, RATE_HZ, steps=2, seed=5),
-    }
-    assert made.keys() == expected.keys()
-    assert all(np.array_equal(made[key], expected[key]) for key in expected)
-    with pytest.raises(UsageError, match="accepted: 1, 2"):
-        quality.systems_of(restorer, [3], seed=0)
-
-
-def test_the_interval_is_that_of_the_mean() -> None:
-    values = np.random.default_rng(0).normal(3.0, 0.5, 400)
-    made = quality.interval([*values, math.nan], seed=0)
+def test_the_interval_is_that_of_the_mean_over_speakers() -> None:
+    rng = np.random.default_rng(0)
+    voices = rng.normal(3.0, 0.5, 100)
+    names = [str(number) for number in np.repeat(np.arange(100), 4)]
+    values = np.repeat(voices, 4) + rng.normal(0.0, 0.01, 400)
+    made = quality.interval([*values, math.nan], [*names, "0"], seed=0)
     assert made is not None
-    half = 1.96 * values.std() / 20
+    half = 1.96 * voices.std() / 10  # 100 speakers, and not 400 clips, are independent
     assert made["mean"] == pytest.approx(values.mean())
-    assert made["low"] == pytest.approx(values.mean() - half, abs=0.1 * half)
-    assert made["high"] == pytest.approx(values.mean() + half, abs=0.1 * half)
-    assert quality.interval([2.0, 2.0], seed=0) == {"mean": 2.0, "low": 2.0, "high": 2.0}
-    assert quality.interval([math.nan], seed=0) is None
+    assert made["low"] == pytest.approx(values.mean() - half, abs=0.15 * half)
+    assert made["high"] == pytest.approx(values.mean() + half, abs=0.15 * half)
+    alone = quality.interval([1.0, 3.0], ["a", "a"], seed=0)
+    assert alone == {"mean": 2.0, "low": 1.0, "high": 3.0}
+    assert quality.interval([math.nan], ["a"], seed=0) is None
 
 
 def test_rows_leave_untouched_speech_out_of_the_whole() -> None:
@@ -191,18 +196,19 @@ def test_the_verb_scores_the_embedded_model(
 ) -> None:
     out = tmp_path / "result.json"
     options = ["--per-class", "1", "--seed", "2", "--steps", "1", "--threads", "1"]
+    options += ["--metrics", "lsd", "--metrics", "estoi"]
     code, printed = _run(capsys, "--data", folder, *options, "--out", out, "--json")
     result = json.loads(printed)
     assert code == 0
     assert result == json.loads(out.read_text())
     assert list(tmp_path.iterdir()) == [out]
     assert result["command"] == (
-        f"hiresldm evaluate --data {folder} --split test --steps 1 "
-        "--per-class 1 --seed 2 --threads 1"
+        f"hiresldm evaluate --data {folder} --split test --per-class 1 --steps 1 "
+        "--metrics lsd --metrics estoi --seed 2 --threads 1"
     )
-    assert {"machine", "versions", "model", "seed"} <= result.keys()
+    assert {"machine", "versions", "models", "seed"} <= result.keys()
     about = {(r["system"], r["steps"], r["class"], r["count"]) for r in result["rows"]}
-    systems = (("input", None), ("recovery", None), ("chain", 1))
+    systems = (("input", None), ("recovery", None), ("autoencoder", None), ("chain", 1))
     kinds = (("all", 6), *((kind, 1) for kind in CLASSES))
     assert about == {(*system, *kind) for system in systems for kind in kinds}
     assert all(set(row["estoi"]) == {"mean", "low", "high"} for row in result["rows"])
@@ -211,14 +217,16 @@ def test_the_verb_scores_the_embedded_model(
     assert _row(result, "chain", CLEAN)["lsd"]["mean"] > 0.0
     markdown = report.quality_markdown(result["rows"])
     assert "| chain, 1 steps | 6 | " in markdown
-    assert len(markdown.splitlines()) == 2 + 3 + 1 + 2 + 3 * len(CLASSES)
+    assert len(markdown.splitlines()) == 2 + 4 + 1 + 2 + 4 * len(CLASSES)
 
 
 def test_parallel_scores_are_those_of_one_process(folder: Path) -> None:
     drawn: list[Pair] = list(islice(pairs(folder, "test", seed=1, per_class=1), 2))
-    system = quality.System("quieter", None, lambda wave: wave * np.float32(0.5))
-    parallel = list(quality.evaluate(drawn, [system], workers=2))
-    single = list(quality.evaluate(drawn, [system], workers=1))
+    system = quality.System("quieter", None, lambda pair: pair.damaged * np.float32(0.5))
+    rendered = list(quality.render(drawn, [system]))
+    chosen = scores.choose(["pesq", "estoi"], referenced=True)
+    parallel = list(quality.evaluate(rendered, [system], chosen, workers=2))
+    single = list(quality.evaluate(rendered, [system], chosen, workers=1))
     assert [clips[0].kind for clips in parallel] == list(CLASSES[:2])
     for one, other in zip(parallel, single, strict=True):
         assert one[0].values == pytest.approx(other[0].values, rel=1e-4)
@@ -238,6 +246,10 @@ def test_faults_are_told_before_any_work(
         main(["evaluate", "--data", str(folder)])
     assert stop.value.code == 5
     assert "needs pesq; install with: pip install 'hiresldm[quality]'" in capsys.readouterr().err
+
+
+def _pair(clean: Array, bandwidth_hz: float) -> Pair:
+    return Pair("noise", ("noise",), "x", "s", bandwidth_hz, clean, clean, "en")
 
 
 def _run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:

@@ -1,0 +1,1 @@
+"""Open speech enhancers whose weights come in packages: rows to compare with."""
