@@ -1,0 +1,110 @@
+"""What each linear layer costs in precision when it alone is stored as int8 or int4."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.audio import RATE_HZ
+from ..core.frontend import istft, stft
+from ..core.spec import Array, Arrays, Component, Precision
+from ..reference.components import components
+from ..reference.layers import Linear
+from ..reference.model import Model
+from ..runtimes import on_torch
+from .capture import restorer_of
+from .simulation import BITS, linears, nearest, rounded, simulated, uniform
+from .store import Calibration
+
+TAUGHT = 42
+"""Captured calls of a part that are used at most, evenly spaced in the calibration."""
+CHAINED = 6
+"""Clips on which the price of a part's error is measured, evenly spaced as well."""
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """One layer alone at one precision: `snr_db` of its part's output on captured inputs.
+
+    `noise` is the error it leaves in the decoded spectrum, as a share of that spectrum's power:
+    the error of the part's output times what such an error costs at the end of the chain.
+    """
+
+    layer: str
+    precision: Precision
+    snr_db: float
+    noise: float
+
+
+def choices(model: Model) -> list[tuple[str, Precision]]:
+    """Every linear layer with every precision of integers that it can have, in order."""
+    return [
+        (path, precision)
+        for path, layer in linears(model).items()
+        for precision in BITS
+        if nearest(layer, precision) is precision
+    ]
+
+
+def measure(model: Model, calibration: Calibration) -> Iterator[Sensitivity]:
+    """The cost of each of `choices`.
+
+    Inputs are the captured ones (teacher forcing), so errors of other parts play no role.
+    """
+    for component in components(model.config):
+        inputs = calibration.spaced(component.name, TAUGHT)
+        expected = _outputs(component, model, inputs)
+        price = _price(component, model, calibration, inputs, expected)
+        own = [choice for choice in choices(model) if choice[0].startswith(f"{component.name}.")]
+        for path, precision in own:
+            with _stored_as(linears(model)[path], precision):
+                noise = _noise(expected, _outputs(component, model, inputs))
+            snr_db = -10 * math.log10(max(noise, 1e-30))
+            yield Sensitivity(path, precision, snr_db, noise * price)
+
+
+def _price(
+    component: Component,
+    model: Model,
+    calibration: Calibration,
+    inputs: Sequence[Arrays],
+    expected: Sequence[Array],
+) -> float:
+    """Noise in the decoded spectrum over that in the output of the part, all at int4."""
+    everywhere = uniform(model, Precision.INT4).items()
+    layers = {path: p for path, p in everywhere if path.startswith(f"{component.name}.")}
+    coarse = simulated(model, layers)
+    own = _noise(expected, _outputs(component, coarse, inputs))
+    clips = calibration.spaced("recovery", CHAINED)
+    spectra = [arrays["spectrum"][0] for arrays in clips]
+    return _noise(_decoded(model, spectra), _decoded(coarse, spectra)) / own
+
+
+def _decoded(model: Model, spectra: Iterable[Array]) -> list[Array]:
+    front, restorer = model.config.front, restorer_of(model)
+    return [stft(restorer(istft(spectrum, front), RATE_HZ), front) for spectrum in spectra]
+
+
+def _outputs(component: Component, model: Model, inputs: Sequence[Arrays]) -> list[Array]:
+    run = on_torch.runner(component, component.build(model))
+    return [run(arrays)[component.outputs[0].name] for arrays in inputs]
+
+
+def _noise(expected: Sequence[Array], got: Sequence[Array]) -> float:
+    """Power of the error over power of what was expected, over all arrays together."""
+    error = sum(float(np.sum((a - b) ** 2)) for a, b in zip(expected, got, strict=True))
+    return error / sum(float(np.sum(a**2)) for a in expected)
+
+
+@contextmanager
+def _stored_as(layer: Linear, precision: Precision) -> Iterator[None]:
+    kept = layer.weight.data
+    layer.weight.data = rounded(kept, precision)
+    try:
+        yield
+    finally:
+        layer.weight.data = kept

@@ -1,0 +1,74 @@
+"""A model whose weights have the values that an export of it would hold."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ..core.quantization import BLOCK, dequantize, quantize
+from ..core.spec import Precision
+from ..reference.layers import Linear
+from ..reference.model import Model
+
+BITS = {Precision.INT8: 8, Precision.INT4: 4}
+Layers = Mapping[str, Precision]
+"""Precisions of linear layers by module path; layers that are not named are fp16."""
+
+
+def linears(model: nn.Module) -> dict[str, Linear]:
+    """The layers that can be quantized, by module path."""
+    return {path: m for path, m in model.named_modules() if isinstance(m, Linear)}
+
+
+def nearest(layer: Linear, precision: Precision) -> Precision:
+    """`precision`, or int8 instead of int4 where the inputs make no whole blocks."""
+    if precision is Precision.INT4 and len(layer.weight) % BLOCK:
+        return Precision.INT8
+    return precision
+
+
+def uniform(model: nn.Module, precision: Precision) -> dict[str, Precision]:
+    """Every linear layer at one precision, as near as it can be."""
+    return {path: nearest(layer, precision) for path, layer in linears(model).items()}
+
+
+def rounded(weight: Tensor, precision: Precision) -> Tensor:
+    """A weight (inputs, outputs) after a round trip through fp16, int8 or int4."""
+    if precision not in BITS:
+        return weight.half().float()
+    return torch.from_numpy(dequantize(quantize(weight.detach().numpy(), BITS[precision])))
+
+
+def simulated(model: Model, layers: Layers) -> Model:
+    """A copy of the model, linear layers rounded to `layers`, every other tensor to fp16."""
+    made = copy.deepcopy(model)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.copy_(parameter.half())
+        for path, layer in linears(made).items():
+            source = model.get_parameter(f"{path}.weight")
+            layer.weight.copy_(rounded(source, layers.get(path, Precision.FP16)))
+    return made
+
+
+def stored_bytes(layer: Linear, precision: Precision) -> int:
+    """Bytes of a weight: 2, 1 or half a byte for each, and 2 for each scale."""
+    inputs, outputs = layer.weight.shape
+    if precision not in BITS:
+        return 2 * inputs * outputs
+    scales = outputs if precision is Precision.INT8 else inputs // BLOCK * outputs
+    return inputs * outputs * BITS[precision] // 8 + 2 * scales
+
+
+def model_bytes(model: nn.Module, layers: Layers) -> int:
+    """Bytes of all weights of a model stored with these precisions."""
+    found = linears(model)
+    others = sum(p.numel() for p in model.parameters()) - sum(
+        layer.weight.numel() for layer in found.values()
+    )
+    return 2 * others + sum(
+        stored_bytes(layer, layers.get(path, Precision.FP16)) for path, layer in found.items()
+    )

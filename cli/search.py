@@ -1,0 +1,127 @@
+"""`hiresldm search`: the smallest mix of precisions whose audio stays within a budget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from ..calibration.sensitivity import Sensitivity
+    from ..calibration.simulation import Layers
+    from ..calibration.store import Calibration
+    from ..export.listening import Listener, Mix
+    from ..export.search import Found
+    from ..reference.model import Model
+
+
+def search(
+    data: Annotated[Path, typer.Option(help="Folder of speech, or of manifests.")],
+    calibration: Annotated[Path, typer.Option(help="Calibration file of these weights.")],
+    out: Annotated[Path, typer.Option(help="Recipe to write (JSON).")],
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder of trained parts.", show_default="built-in")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Part of the data: train, valid or test.")] = "valid",
+    per_class: Annotated[int, typer.Option(min=1, help="Clips of each kind of damage.")] = 2,
+    steps: Annotated[int, typer.Option(help="Diffusion steps: 1, 2 or 4.")] = 1,
+    budget: Annotated[
+        str, typer.Option(help="What may be lost against fp32.")
+    ] = "lsd=0.05,estoi=0.005,dnsmos=0.03",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of clips, damage and noise.")] = 0,
+    report_to: Annotated[
+        Path | None,
+        typer.Option("--report", help="File for every mix and sensitivity (JSON)."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+) -> None:
+    """Choose fp16, int8 or int4 for every layer: the smallest mix that still sounds right."""
+    from ..benchmarks import provenance, report
+    from ..benchmarks.testset import pairs
+    from ..calibration import store
+    from ..export import recipe
+    from ..export.listening import Budget, Listener
+    from ..reference.model import load
+    from ..runtimes.restorer import EMBEDDED_BUNDLE
+
+    report.check_target(out)
+    report.check_target(report_to)
+    limits, captured = Budget.parse(budget), store.load(calibration)
+    model = load(weights or EMBEDDED_BUNDLE)
+    captured.require(model.config.to_json())
+    heard = list(pairs(data, split, seed=seed, per_class=per_class))
+    listener = Listener(model, heard, limits, steps=steps, seed=seed)
+    sensitivities = _measured(model, captured, quiet=quiet)
+    found = _searched(listener, sensitivities, quiet=quiet)
+    recipe.save(found.recipe, out)
+    options: dict[str, object] = {"data": data, "calibration": calibration, "out": out}
+    options |= {"weights": weights, "split": split, "per-class": per_class, "steps": steps}
+    options |= {"budget": budget, "seed": seed, "report": report_to}
+    result = _result(found, model, sensitivities) | {
+        "clips": len(heard),
+        "calibration": captured.sha256,
+        "command": provenance.command("search", options),
+        "machine": provenance.machine(),
+        "versions": provenance.versions(("torch", "speechmos", "pystoi")),
+    }
+    if report_to:
+        report.write(result, report_to)
+    if as_json:
+        print(report.to_json(result))
+    elif not quiet:
+        print(_table(found, model))
+
+
+def _measured(model: Model, calibration: Calibration, *, quiet: bool) -> list[Sensitivity]:
+    from ..calibration.sensitivity import choices, measure
+    from .progress import tracked
+
+    found = measure(model, calibration)
+    return list(tracked(found, "measuring layers", total=len(choices(model)), quiet=quiet))
+
+
+def _searched(listener: Listener, sensitivities: list[Sensitivity], *, quiet: bool) -> Found:
+    from ..export.search import HEARD
+    from ..export.search import search as run
+    from .progress import counting
+
+    with counting("listening", total=HEARD, quiet=quiet) as advance:
+
+        def hear(name: str, layers: Layers) -> Mix:
+            mix = listener(name, layers)
+            advance()
+            return mix
+
+        return run(listener.model, sensitivities, hear)
+
+
+def _result(found: Found, model: Model, sensitivities: list[Sensitivity]) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "chosen": found.chosen.name,
+        "fp32_bytes": _fp32_bytes(model),
+        "mixes": [asdict(mix) for mix in found.heard],
+        "sensitivities": [asdict(one) for one in sensitivities],
+    }
+
+
+def _fp32_bytes(model: Model) -> int:
+    return 4 * sum(parameter.numel() for parameter in model.parameters())
+
+
+def _table(found: Found, model: Model) -> str:
+    from ..benchmarks import report
+    from ..export.listening import METRICS
+
+    full = _fp32_bytes(model)
+    lines = []
+    for mix in found.heard:
+        chosen = " (chosen)" if mix is found.chosen else ""
+        means = [f"{mix.deltas[metric]['mean']:+.4f}" for metric in METRICS]
+        size = [f"{mix.bytes / 1e6:.2f}", f"{mix.bytes / full:.1%}"]
+        lines.append([mix.name + chosen, *size, *means, "yes" if mix.holds else "no"])
+    heads = ["weights", "MB", "of fp32", "LSD", "ESTOI", "DNSMOS OVRL", "within budget"]
+    return report.table(heads, lines)
