@@ -1,1 +1,1 @@
-"""Few-step students of the denoiser (not built yet)."""
+"""Few-step students of the denoiser."""

@@ -37,9 +37,16 @@ class Denoiser(nn.Module):
         self.register_buffer("frequencies", frequencies, persistent=False)
 
     def forward(self, noisy: Tensor, condition: Tensor, time: Tensor) -> Tensor:
+        return self.predicted(noisy, condition, self.time_embed(self.waves(time)))
+
+    def waves(self, time: Tensor) -> Tensor:
+        """Sines and cosines (B, 1, 2 * FREQUENCIES) of a time (B,)."""
         angles = time[:, None, None] * self.frequencies  # (B, 1, FREQUENCIES)
-        waves = torch.cat([torch.sin(angles), torch.cos(angles)], dim=-1)
-        modulation = self.time_modulate(F.silu(self.time_embed(waves)))
+        return torch.cat([torch.sin(angles), torch.cos(angles)], dim=-1)
+
+    def predicted(self, noisy: Tensor, condition: Tensor, embedded: Tensor) -> Tensor:
+        """The clean latent, given the embedded time (B, 1, dim)."""
+        modulation = self.time_modulate(F.silu(embedded))
         x = self.embed(torch.cat([noisy, condition], dim=-1))
         for index, block in enumerate(self.blocks):
             x = block(x, modulation + self.tables[index])

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ..core.errors import IntegrityError
+from ..core.weights import weights_file
 from .config import ModelConfig
 from .decoder import Decoder
 from .denoiser import Denoiser
@@ -54,16 +55,17 @@ def load_part(module: nn.Module, path: Path) -> None:
 
 
 def load(folder: Path) -> Model:
-    """The model whose parts lie in `folder` as `<part>.safetensors`, ready to run.
+    """The model whose parts lie in `folder`, a run or a bundle, ready to run.
 
     Raises `IntegrityError` where a part is missing or its configuration differs.
     """
-    configs = {_config_of(folder / f"{part}.safetensors") for part in PARTS}
+    files = {part: weights_file(folder, part) for part in PARTS}
+    configs = {_config_of(path) for path in files.values()}
     if len(configs) != 1:
         raise IntegrityError(f"{folder}: its parts were trained with different configurations")
     model = Model(configs.pop())
-    for part in PARTS:
-        load_part(model.get_submodule(part), folder / f"{part}.safetensors")
+    for part, path in files.items():
+        load_part(model.get_submodule(part), path)
     return model.eval()
 
 

@@ -72,7 +72,7 @@ def level_loss(predicted: Tensor, target: Tensor, bandwidth_hz: Tensor, front: F
     Energies of a band add up before the logarithm, so that, unlike a squared error of compressed
     bins, being unsure does not pay off as being quiet.
     """
-    centres_hz = torch.from_numpy(mel_centres_hz(front))
+    centres_hz = torch.from_numpy(mel_centres_hz(front)).to(bandwidth_hz)
     error = log_mel(predicted, front).clamp(min=LEVEL_FLOOR) - log_mel(target, front).clamp(
         min=LEVEL_FLOOR
     )

@@ -27,7 +27,7 @@ from .noises import Rng
 
 FULL_BAND_HZ = 16_000.0
 """Stages that generate the top of the spectrum learn only from clips that have one."""
-CRITIC_S = 0.5
+CRITIC_SAMPLES = 24_000
 Losses = dict[str, Tensor]
 M = TypeVar("M", bound=nn.Module)
 
@@ -140,19 +140,7 @@ class DecoderStage:
         spectrum = frontend.stft(clean, front)
         return {
             **decoding_losses(restored, spectrum, clean, bandwidth_hz, front),
-            **self._adversarial_losses(frontend.istft(restored, front), clean, rng),
-        }
-
-    def _adversarial_losses(self, restored: Tensor, clean: Tensor, rng: Rng) -> Losses:
-        """The critic hears a part of each crop only: it costs as much as the decoder otherwise."""
-        length = samples_of(CRITIC_S, self.config)
-        start = int(rng.integers(clean.shape[1] - length + 1)) if clean.shape[1] > length else 0
-        heard, true = (wave[:, start : start + length] for wave in (restored, clean))
-        fooled, features = self.critic.corrections(true, heard)
-        return {
-            "critic": self.critic.own_loss(true, heard),
-            "fooled": 0.05 * fooled,
-            "features": 0.3 * features,
+            **adversarial_losses(self.critic, frontend.istft(restored, front), clean, rng),
         }
 
     def _sampled(self, recovered: Tensor, rng: Rng) -> Tensor:
@@ -254,6 +242,22 @@ def decoding_losses(
         "spectrum": 4.0 * decoded_loss(restored, spectrum, mask, front),
         "waveform": waveform_loss(wave, clean, bandwidth_hz, front.sample_rate_hz),
         "level": 0.2 * level_loss(restored, spectrum, bandwidth_hz, front),
+    }
+
+
+def adversarial_losses(critic: Critic, restored: Tensor, clean: Tensor, rng: Rng) -> Losses:
+    """What a critic learns from waves (B, N) and what it corrects; it hears a part of each crop.
+
+    The whole would cost as much as the decoder does.
+    """
+    length = min(clean.shape[1], CRITIC_SAMPLES)
+    start = int(rng.integers(clean.shape[1] - length + 1))
+    heard, true = (wave[:, start : start + length] for wave in (restored, clean))
+    fooled, features = critic.corrections(true, heard)
+    return {
+        "critic": critic.own_loss(true, heard),
+        "fooled": 0.05 * fooled,
+        "features": 0.3 * features,
     }
 
 

@@ -1,0 +1,221 @@
+"""Train a student into a folder that holds every part of a model, ready to be built."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..core.errors import UsageError
+from ..core.manifest import sha256_of
+from ..core.weights import weights_file
+from ..reference.denoiser import Denoiser
+from ..reference.model import PARTS, Model, load, load_part, save_part
+from ..reference.training.cache import PairCache, open_or_render
+from ..reference.training.loop import Schedule, State, Trainer
+from ..reference.training.stages import Stage, samples_of
+from .check import Check, check
+from .consistency import ConsistencyStage
+from .latents import LatentBatches, StoredLatents
+from .polish import PolishStage
+from .regressor import RegressorStage
+from .shortcut import PART, ShortcutStage, TwoTimeDenoiser
+
+FACTS = "distill.json"
+BATCH, SECONDS = 16, 2.4
+CHECKED_STEPS = (1, 2)
+TEACHER_STEPS = (1, 2, 16)
+
+
+class Method(StrEnum):
+    """How a student is made from a teacher."""
+
+    CONSISTENCY = "consistency"
+    SHORTCUT = "shortcut"
+    REGRESSOR = "regressor"
+    POLISH = "polish"
+
+
+LEARNING_RATES = {
+    Method.CONSISTENCY: 5e-4,
+    Method.SHORTCUT: 5e-4,
+    Method.REGRESSOR: 5e-4,
+    Method.POLISH: 2e-4,
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What `hiresldm distill` was asked to do."""
+
+    method: Method
+    teacher: Path
+    data: Path
+    out: Path
+    minutes: float
+    learning_rate: float | None = None
+    """None: the method's own, see `LEARNING_RATES`."""
+    variants: int = 6
+    seed: int = 0
+    device: str = "cpu"
+
+    @property
+    def rate(self) -> float:
+        """The learning rate asked for, or the method's own."""
+        return LEARNING_RATES[self.method] if self.learning_rate is None else self.learning_rate
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run; kept as `distill.json` in its folder."""
+
+    method: str
+    teacher: str
+    teacher_sha256: str
+    steps: int
+    skipped: int
+    minutes: float
+    learning_rate: float
+    seed: int
+    device: str
+    peak_bytes: int | None
+    """Peak memory of the process (of the device, where it is not the CPU); None on Windows."""
+    student: list[Check]
+    reference: list[Check]
+    """The teacher on the same clips."""
+
+
+def distill(job: Job, *, resume: bool, quiet: bool) -> Outcome:
+    """Train a student; raises `UsageError` for a device or a folder that cannot be used."""
+    _require(job.device)
+    _prepare(job, resume=resume)
+    train = _cache(job, "train", job.variants)
+    with torch.device(job.device):  # where new tensors and modules go
+        model = load(job.teacher)
+        stage = _stage(job, model, train)
+        schedule = Schedule(job.minutes, learning_rate=job.rate, warmup_steps=100)
+        trainer = Trainer(stage, train, job.out, schedule, seed=job.seed)
+        if isinstance(stage, ConsistencyStage):
+            stage.progress = lambda: trainer.state.trained_s / (60 * job.minutes)
+        if resume:
+            trainer.resume()
+        state = trainer.run(quiet=quiet)
+    return _finish(job, state)
+
+
+def _require(device: str) -> None:
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"device '{device}' cannot be used here ({reason}); try cpu") from error
+
+
+def _prepare(job: Job, *, resume: bool) -> None:
+    """Give the student's folder the parts that stay, and the damaged speech of the teacher's."""
+    begun = any(job.out.glob("*/state.pt"))
+    if begun != resume:
+        raise UsageError(
+            f"{job.out}: holds a run already; give --resume or another --out"
+            if begun
+            else f"{job.out}: nothing to resume"
+        )
+    origin = {"method": job.method, "teacher_sha256": _teacher_sha256(job)}
+    if resume and not origin.items() <= json.loads((job.out / FACTS).read_text()).items():
+        raise UsageError(f"{job.out}: holds a run of another method or teacher than {job.method}")
+    if job.out.resolve() == job.teacher.resolve():
+        raise UsageError(f"{job.out} is the teacher's own folder; name another --out")
+    job.out.mkdir(parents=True, exist_ok=True)
+    for part in PARTS:
+        if part != "denoiser":
+            shutil.copyfile(weights_file(job.teacher, part), job.out / f"{part}.safetensors")
+    _write_facts(origin, job.out)
+    shared, own = job.teacher / "cache", job.out / "cache"
+    if shared.is_dir() and not own.exists():
+        own.symlink_to(shared.resolve(), target_is_directory=True)
+
+
+def _cache(job: Job, split: str, variants: int) -> PairCache:
+    folder = job.out / "cache" / split
+    return open_or_render(job.data, split, folder, variants=variants, seed=job.seed)
+
+
+def _stage(job: Job, model: Model, cache: PairCache) -> Stage:
+    model.requires_grad_(requires_grad=True)
+    if job.method is Method.POLISH:
+        return PolishStage(model, job.device)
+    makers: dict[Method, Callable[[Model, LatentBatches], Stage]] = {
+        Method.CONSISTENCY: ConsistencyStage,
+        Method.SHORTCUT: ShortcutStage,
+        Method.REGRESSOR: RegressorStage,
+    }
+    with torch.device("cpu"):
+        latents = StoredLatents(cache, load(job.teacher), job.teacher)
+    frames = samples_of(SECONDS, model.config) // model.config.front.latent_hop
+    return makers[job.method](model, LatentBatches(latents, BATCH, frames, job.device))
+
+
+def _finish(job: Job, state: State) -> Outcome:
+    teacher = load(job.teacher)
+    _write_student(job, teacher, state)
+    valid = _cache(job, "valid", 1)
+    outcome = Outcome(
+        method=job.method,
+        teacher=str(job.teacher),
+        teacher_sha256=_teacher_sha256(job),
+        steps=state.step,
+        skipped=state.skipped,
+        minutes=round(state.trained_s / 60, 2),
+        learning_rate=job.rate,
+        seed=job.seed,
+        device=job.device,
+        peak_bytes=_peak_bytes(job.device),
+        student=check(load(job.out), valid, CHECKED_STEPS),
+        reference=check(teacher, valid, TEACHER_STEPS),
+    )
+    _write_facts(asdict(outcome), job.out)
+    return outcome
+
+
+def _write_facts(facts: Mapping[str, Any], out: Path) -> None:
+    partial = out / f"{FACTS}.partial"
+    partial.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    partial.replace(out / FACTS)
+
+
+def _write_student(job: Job, model: Model, state: State) -> None:
+    """The denoiser as it ships, in single precision, with its origin in the metadata."""
+    path = job.out / "denoiser.safetensors"
+    if job.method is Method.SHORTCUT:
+        two_time = TwoTimeDenoiser(model.config)
+        load_part(two_time, job.out / f"{PART}.safetensors")
+        student = two_time.folded(model.config)
+    else:
+        student = Denoiser(model.config)
+        load_part(student, path)
+    facts: dict[str, Any] = {"method": job.method, "teacher_sha256": _teacher_sha256(job)}
+    facts |= {"step": state.step, "minutes": f"{state.trained_s / 60:.1f}"}
+    save_part(student, model.config, path, torch.float32, **{k: str(v) for k, v in facts.items()})
+
+
+def _teacher_sha256(job: Job) -> str:
+    return sha256_of(weights_file(job.teacher, "denoiser"))
+
+
+def _peak_bytes(device: str) -> int | None:
+    if torch.device(device).type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if find_spec("resource") is None:  # only Unix keeps a process's peak
+        return None
+    import resource
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024)
