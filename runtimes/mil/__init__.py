@@ -1,0 +1,1 @@
+"""Core ML programs executed without Core ML: one function per operation."""

@@ -1,0 +1,181 @@
+"""The operations of a Core ML program, one PyTorch function each.
+
+Arguments carry the names of the MIL operation set (iOS 18). They are tensors, strings or lists of
+tensors; axes, sizes and flags are tensors too. Floating point is float32 throughout: the caller
+rounds each result to the type that the program declares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .constexpr import blockwise_shift_scale, lut_to_dense
+
+Kernel = Callable[..., Tensor | Sequence[Tensor]]
+
+DTYPES: Mapping[str, torch.dtype] = {
+    "fp16": torch.float16,
+    "fp32": torch.float32,
+    "bool": torch.bool,
+    "int8": torch.int8,
+    "uint8": torch.uint8,
+    "int16": torch.int16,
+    "uint16": torch.uint16,
+    "int32": torch.int32,
+}
+
+
+def rounded(value: Tensor, dtype: str) -> Tensor:
+    """The value as the type `dtype` holds it; what fp16 holds comes back as float32."""
+    stored = value.to(DTYPES[dtype])
+    return stored.float() if dtype == "fp16" else stored
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return F.linear(x, weight, bias)
+
+
+def _conv(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    strides: Tensor,
+    pad_type: str,
+    pad: Tensor,
+    dilations: Tensor,
+    groups: Tensor,
+) -> Tensor:
+    if x.ndim != 3 or pad_type != "custom":
+        raise ValueError(f"no {x.ndim - 2}-d convolution with padding '{pad_type}'")
+    padded = F.pad(x, pad.tolist())
+    return F.conv1d(padded, weight, bias, strides.tolist(), 0, dilations.tolist(), int(groups))
+
+
+def _layer_norm(
+    x: Tensor,
+    axes: Tensor,
+    epsilon: Tensor,
+    gamma: Tensor | None = None,
+    beta: Tensor | None = None,
+) -> Tensor:
+    if [axis % x.ndim for axis in axes.tolist()] != [x.ndim - 1]:
+        raise ValueError(f"no layer norm over the axes {axes.tolist()}, only over the last")
+    return F.layer_norm(x, x.shape[-1:], gamma, beta, float(epsilon))
+
+
+def _gelu(x: Tensor, mode: str) -> Tensor:
+    if mode != "EXACT":
+        raise ValueError(f"no gelu of mode '{mode}', only EXACT")
+    return F.gelu(x)
+
+
+def _silu(x: Tensor) -> Tensor:
+    return F.silu(x)
+
+
+def _concat(values: Sequence[Tensor], axis: Tensor, interleave: Tensor) -> Tensor:
+    if interleave:
+        raise ValueError("no concatenation that interleaves")
+    # The parts of a shape are scalars; MIL joins them as one-element vectors.
+    return torch.cat([v if v.ndim else v.reshape(1) for v in values], int(axis))
+
+
+def _split(x: Tensor, split_sizes: Tensor, axis: Tensor) -> Sequence[Tensor]:
+    return torch.split(x, split_sizes.tolist(), int(axis))
+
+
+def _slice_by_index(
+    x: Tensor,
+    begin: Tensor,
+    end: Tensor,
+    begin_mask: Tensor | None = None,
+    end_mask: Tensor | None = None,
+) -> Tensor:
+    whole = torch.zeros(x.ndim, dtype=torch.bool)
+    free_begin = whole if begin_mask is None else begin_mask
+    free_end = whole if end_mask is None else end_mask
+    edges = zip(begin.tolist(), end.tolist(), free_begin.tolist(), free_end.tolist(), strict=True)
+    return x[tuple(slice(None if b else i, None if e else j) for i, j, b, e in edges)]
+
+
+def _gather(
+    x: Tensor, indices: Tensor, axis: Tensor, batch_dims: Tensor, validate_indices: Tensor
+) -> Tensor:
+    """Without batch axes; out-of-range indices raise whether or not `validate_indices` asks."""
+    if int(batch_dims):
+        raise ValueError(f"no gather with {int(batch_dims)} batch axes")
+    at = indices.long()
+    rows = torch.index_select(x, int(axis), at.reshape(-1))
+    return rows.reshape((*x.shape[: int(axis)], *at.shape, *x.shape[int(axis) + 1 :]))
+
+
+def _expand_dims(x: Tensor, axes: Tensor) -> Tensor:
+    for axis in sorted(axis % (x.ndim + len(axes)) for axis in axes.tolist()):
+        x = x.unsqueeze(axis)
+    return x
+
+
+def _reshape(x: Tensor, shape: Tensor) -> Tensor:
+    """0 keeps the axis at its place, -1 is what is left."""
+    sizes = [x.shape[i] if size == 0 else size for i, size in enumerate(shape.tolist())]
+    return x.reshape(sizes)
+
+
+def _cast(x: Tensor, dtype: str) -> Tensor:
+    return rounded(x, dtype)
+
+
+def _rsqrt(x: Tensor, epsilon: Tensor) -> Tensor:
+    return torch.rsqrt(x + epsilon)
+
+
+def _clip(x: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
+    return torch.clamp(x, alpha, beta)
+
+
+def _quantize(input: Tensor, scale: Tensor, output_dtype: str) -> Tensor:  # noqa: A002
+    """Symmetric, one scale for the tensor; `input` is the name that MIL gives it."""
+    dtype = DTYPES[output_dtype]
+    limits = torch.iinfo(dtype)
+    return torch.clamp(torch.round(input / scale), limits.min, limits.max).to(dtype)
+
+
+def _dequantize(input: Tensor, scale: Tensor) -> Tensor:  # noqa: A002
+    return input * scale
+
+
+KERNELS: Mapping[str, Kernel] = {
+    "add": lambda x, y: x + y,
+    "cast": _cast,
+    "clip": _clip,
+    "concat": _concat,
+    "constexpr_blockwise_shift_scale": blockwise_shift_scale,
+    "constexpr_lut_to_dense": lut_to_dense,
+    "conv": _conv,
+    "cos": torch.cos,
+    "dequantize": _dequantize,
+    "expand_dims": _expand_dims,
+    "gather": _gather,
+    "gelu": _gelu,
+    "layer_norm": _layer_norm,
+    "linear": _linear,
+    "mul": lambda x, y: x * y,
+    "quantize": _quantize,
+    "real_div": lambda x, y: x / y,
+    "relu": torch.relu,
+    "reshape": _reshape,
+    "rsqrt": _rsqrt,
+    "shape": lambda x: torch.tensor(x.shape, dtype=torch.int32),
+    "silu": _silu,
+    "sin": torch.sin,
+    "slice_by_index": _slice_by_index,
+    "softplus": F.softplus,
+    "split": _split,
+    "sqrt": torch.sqrt,
+    "sub": lambda x, y: x - y,
+    "transpose": lambda x, perm: x.permute(perm.tolist()),
+}

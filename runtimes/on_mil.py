@@ -1,0 +1,66 @@
+"""Core ML packages on any machine: the saved program, executed operation by operation.
+
+Weights are decompressed from the file as Core ML would; values that the program keeps in fp16 are
+rounded to it after every operation, sums inside one run in float32. That proves conversion and
+compression; it is not the arithmetic of Apple's neural engine or GPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.errors import BackendMissingError
+from ..core.spec import Arrays, Artifact, Runner
+
+if TYPE_CHECKING:
+    from .mil.program import Program
+
+FORMATS: Sequence[str] = ("coreml",)
+
+
+def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
+    """Open the package below `root`; PyTorch computes, on as many threads as it is set to.
+
+    Raises `BackendMissingError` without coremltools or torch, `IntegrityError` for a package that
+    cannot be read, `UsageError` for an operation that is not known. The runner raises `UsageError`
+    for inputs that do not fit, such as a length that is no bucket; threads may call it at once.
+    """
+    del threads  # PyTorch's setting belongs to the process, not to one runner
+    return _program(artifact, root).run
+
+
+def trace(artifact: Artifact, root: Path, arrays: Arrays) -> list[tuple[str, str, np.ndarray]]:
+    """Name, operation type and value of every intermediate result, in order of execution.
+
+    Values of fp16 come as float32. Raises as `load` and its runner do.
+    """
+    return list(_program(artifact, root).trace(arrays))
+
+
+def settings() -> Mapping[str, str]:
+    """Engine, version, device and hints, for reports; raises `BackendMissingError` without it."""
+    try:
+        versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "coremltools"))
+    except PackageNotFoundError as error:
+        raise BackendMissingError(f"not installed: {error.name}") from error
+    return {
+        "engine": "mil",
+        "version": versions,
+        "device": "CPU",
+        "inference_precision": "as stored, sums in f32",
+    }
+
+
+def _program(artifact: Artifact, root: Path) -> Program:
+    try:
+        from .mil import program
+    except ImportError as error:
+        raise BackendMissingError(
+            f"torch cannot be imported ({error}); install it with: pip install 'hiresldm[train]'"
+        ) from error
+    return program.load(root / artifact.path, artifact.component)

@@ -1,0 +1,270 @@
+"""Every operation of the MIL executor against PyTorch, and the executor on programs of its own."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hiresldm.core.errors import BackendMissingError, IntegrityError, UsageError
+from hiresldm.core.spec import Artifact
+from hiresldm.export.coreml_convert import finish, unheard
+from hiresldm.runtimes import on_coreml, on_mil
+from hiresldm.runtimes.mil.ops import KERNELS
+
+Case = tuple[dict[str, Any], Any]
+
+
+class Draw:
+    """Random shapes and tensors of one seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.batch, self.time, self.channels = (int(n) for n in self.rng.integers(2, 9, size=3))
+
+    def tensor(self, *shape: int) -> Tensor:
+        """Normal numbers."""
+        return torch.from_numpy(self.rng.standard_normal(shape).astype(np.float32))
+
+    @property
+    def x(self) -> Tensor:
+        """Normal numbers (batch, time, channels), others each time."""
+        return self.tensor(self.batch, self.time, self.channels)
+
+
+def ints(*values: int) -> Tensor:
+    return torch.tensor(values, dtype=torch.int32)
+
+
+def scalar(value: float) -> Tensor:
+    return torch.tensor(value)
+
+
+def pointwise(function: Callable[..., Tensor], names: str = "x") -> Callable[[Draw], Case]:
+    def case(draw: Draw) -> Case:
+        drawn = [draw.x for _ in names]
+        return dict(zip(names, drawn, strict=True)), function(*drawn)
+
+    return case
+
+
+def conv(draw: Draw) -> Case:
+    c, dilation = draw.channels, int(draw.rng.integers(1, 4))
+    layer = torch.nn.Conv1d(c, c, 7, groups=c, dilation=dilation, padding=3 * dilation)
+    x = draw.tensor(draw.batch, c, draw.time)
+    settings = {
+        "strides": ints(1),
+        "pad_type": "custom",
+        "pad": ints(3 * dilation, 3 * dilation),
+        "dilations": ints(dilation),
+        "groups": ints(c)[0],
+    }
+    return {"x": x, "weight": layer.weight, "bias": layer.bias, **settings}, layer(x)
+
+
+def linear(draw: Draw) -> Case:
+    layer = torch.nn.Linear(draw.channels, 5)
+    x = draw.x
+    return {"x": x, "weight": layer.weight, "bias": layer.bias}, layer(x)
+
+
+def layer_norm(draw: Draw) -> Case:
+    x, gamma, beta = draw.x, draw.tensor(draw.channels), draw.tensor(draw.channels)
+    mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, correction=0)
+    expected = (x - mean) / torch.sqrt(variance + 1e-3) * gamma + beta
+    arguments = {"axes": ints(-1), "epsilon": scalar(1e-3), "gamma": gamma, "beta": beta}
+    return {"x": x, **arguments}, expected
+
+
+def concat(draw: Draw) -> Case:
+    a, b = draw.x, draw.x
+    arguments = {"values": [a, b], "axis": ints(-1)[0], "interleave": torch.tensor(False)}
+    return arguments, torch.cat([a, b], dim=-1)
+
+
+def split(draw: Draw) -> Case:
+    x = draw.tensor(draw.batch, 3 * draw.time)
+    return {"x": x, "split_sizes": ints(*[draw.time] * 3), "axis": ints(1)[0]}, x.chunk(3, 1)
+
+
+def slice_by_index(draw: Draw) -> Case:
+    x = draw.x
+    masks = {"end_mask": torch.tensor([True, False, True])}
+    return {"x": x, "begin": ints(0, 1, 0), "end": ints(0, 2, 0), **masks}, x[:, 1:2]
+
+
+def gather(draw: Draw) -> Case:
+    """One index takes the axis away, two keep it."""
+    x = draw.x
+    indices = ints(1, 0) if draw.time % 2 else ints(1)[0]
+    arguments = {"axis": ints(1)[0], "batch_dims": ints(0)[0], "validate_indices": scalar(0)}
+    return {"x": x, "indices": indices, **arguments}, x[:, indices.long()]
+
+
+def shape(draw: Draw) -> Case:
+    return {"x": draw.x}, ints(draw.batch, draw.time, draw.channels)
+
+
+def reshape(draw: Draw) -> Case:
+    x = draw.tensor(draw.batch, 2 * draw.time, draw.channels)
+    return {"x": x, "shape": ints(0, -1, 2 * draw.channels)}, x.unflatten(1, (-1, 2)).flatten(2)
+
+
+def expand_dims(draw: Draw) -> Case:
+    x = draw.x
+    return {"x": x, "axes": ints(0, 2)}, x[None, :, None]
+
+
+def transpose(draw: Draw) -> Case:
+    x = draw.x
+    return {"x": x, "perm": ints(0, 2, 1)}, x.transpose(1, 2)
+
+
+def cast(draw: Draw) -> Case:
+    x = 100 * draw.x
+    return {"x": x, "dtype": "fp16"}, x.half().float()
+
+
+def clip(draw: Draw) -> Case:
+    x = draw.x
+    return {"x": x, "alpha": scalar(-0.5), "beta": scalar(np.inf)}, x.clamp(min=-0.5)
+
+
+def positive(function: Callable[[Tensor], Tensor], **settings: Tensor) -> Callable[[Draw], Case]:
+    def case(draw: Draw) -> Case:
+        x = draw.x.abs() + 0.1
+        return {"x": x, **settings}, function(x)
+
+    return case
+
+
+def quantize(draw: Draw) -> Case:
+    x, scale = draw.x, 0.011
+    held = torch.fake_quantize_per_tensor_affine(x, scale, 0, -128, 127)
+    arguments = {"input": x, "scale": scalar(scale), "output_dtype": "int8"}
+    return arguments, (held / scale).round().to(torch.int8)
+
+
+def dequantize(draw: Draw) -> Case:
+    x, scale = draw.x, 0.011
+    integers = (x / scale).round().clamp(-128, 127).to(torch.int8)
+    held = torch.fake_quantize_per_tensor_affine(x, scale, 0, -128, 127)
+    return {"input": integers, "scale": scalar(scale)}, held
+
+
+def blockwise(draw: Draw) -> Case:
+    data = torch.from_numpy(draw.rng.integers(-7, 8, (draw.channels, 4 * draw.time), np.int8))
+    scale = draw.tensor(draw.channels, draw.time)
+    blocks = data.unflatten(1, (draw.time, 4)) * scale[..., None]
+    return {"data": data, "scale": scale}, blocks.flatten(1)
+
+
+def palette(draw: Draw) -> Case:
+    """Two groups of rows, each with its own palette."""
+    indices = torch.from_numpy(draw.rng.integers(0, 16, (2 * draw.time, draw.channels), np.uint8))
+    lut = draw.tensor(2, 1, 16, 1)
+    halves = zip(lut[:, 0, :, 0], indices.long().chunk(2), strict=True)
+    return {"indices": indices, "lut": lut}, torch.cat([table[rows] for table, rows in halves])
+
+
+CASES: dict[str, Callable[[Draw], Case]] = {
+    "add": pointwise(torch.add, "xy"),
+    "cast": cast,
+    "clip": clip,
+    "concat": concat,
+    "constexpr_blockwise_shift_scale": blockwise,
+    "constexpr_lut_to_dense": palette,
+    "conv": conv,
+    "cos": pointwise(lambda x: torch.sin(x + torch.pi / 2)),
+    "dequantize": dequantize,
+    "expand_dims": expand_dims,
+    "gather": gather,
+    "gelu": lambda draw: ({"x": (x := draw.x), "mode": "EXACT"}, F.gelu(x)),
+    "layer_norm": layer_norm,
+    "linear": linear,
+    "mul": pointwise(torch.mul, "xy"),
+    "quantize": quantize,
+    "real_div": pointwise(torch.div, "xy"),
+    "relu": pointwise(lambda x: x.clamp(min=0)),
+    "reshape": reshape,
+    "rsqrt": positive(lambda x: (x + 0.2) ** -0.5, epsilon=scalar(0.2)),
+    "shape": shape,
+    "silu": pointwise(lambda x: x * torch.sigmoid(x)),
+    "sin": pointwise(lambda x: torch.cos(x - torch.pi / 2)),
+    "slice_by_index": slice_by_index,
+    "softplus": pointwise(lambda x: torch.log1p(torch.exp(x))),
+    "split": split,
+    "sqrt": positive(lambda x: x**0.5),
+    "sub": pointwise(torch.sub, "xy"),
+    "transpose": transpose,
+}
+
+
+@pytest.mark.parametrize("kind", KERNELS)
+def test_an_operation_computes_what_pytorch_computes(kind: str):
+    for seed in range(5):
+        torch.manual_seed(seed)
+        arguments, expected = CASES[kind](Draw(seed))
+        torch.testing.assert_close(KERNELS[kind](**arguments), expected)
+
+
+def save_program(function: Callable[..., Any], path: Path, *shape: int, half: bool = False):
+    """A package of one input x, written with coremltools' builder."""
+    with unheard():
+        import coremltools as ct
+        from coremltools.converters.mil.mil import Builder, types
+
+        dtype = types.fp16 if half else types.fp32
+        spec = Builder.TensorSpec(shape=shape, dtype=dtype)
+        program = Builder.program(input_specs=[spec], opset_version=ct.target.iOS18)(
+            lambda x: function(Builder, x)
+        )
+        finish(program).save(str(path))
+    return Artifact("toy", "coreml", "fp16", path.name, "", ("x",), ("y",), {})
+
+
+def test_fp16_results_are_rounded_after_every_operation(tmp_path: Path):
+    def program(mb: Any, x: Any) -> Any:
+        half = mb.cast(x=x, dtype="fp16")
+        grown = mb.add(x=half, y=np.float16(2048.0))
+        return mb.cast(x=mb.sub(x=grown, y=np.float16(2048.0)), dtype="fp32", name="y")
+
+    artifact = save_program(program, tmp_path / "toy.mlpackage", 3)
+    x = np.array([0.3, 1.3, 3.0], np.float32)
+    got = on_mil.load(artifact, tmp_path, threads=1)({"x": x})["y"]
+    assert got.tolist() == [0.0, 2.0, 4.0]  # fp16 counts in twos above 2048
+    trace = on_mil.trace(artifact, tmp_path, {"x": x})
+    assert [kind for _, kind, _ in trace] == ["cast", "add", "sub", "cast"]
+    np.testing.assert_array_equal(trace[-1][2], got)
+
+
+def test_an_unknown_operation_is_named_when_the_package_is_opened(tmp_path: Path):
+    artifact = save_program(lambda mb, x: mb.erf(x=x, name="y"), tmp_path / "toy.mlpackage", 3)
+    with pytest.raises(UsageError, match="'y' is of type erf"):
+        on_mil.load(artifact, tmp_path, threads=1)
+
+
+def test_inputs_that_do_not_fit_are_refused(tmp_path: Path):
+    artifact = save_program(lambda mb, x: mb.relu(x=x, name="y"), tmp_path / "toy.mlpackage", 2, 3)
+    run = on_mil.load(artifact, tmp_path, threads=1)
+    for wrong in ({}, {"x": np.zeros((2, 3))}, {"x": np.zeros((2, 4), np.float32)}):
+        with pytest.raises(UsageError, match="toy takes"):
+            run(wrong)
+
+
+def test_a_package_that_cannot_be_read_is_an_integrity_error(tmp_path: Path):
+    artifact = save_program(lambda mb, x: mb.relu(x=x, name="y"), tmp_path / "toy.mlpackage", 3)
+    (tmp_path / "toy.mlpackage/Data/com.apple.CoreML/model.mlmodel").write_bytes(b"no model")
+    with pytest.raises(IntegrityError, match=r"toy\.mlpackage"):
+        on_mil.load(artifact, tmp_path, threads=1)
+
+
+@pytest.mark.skipif("sys.platform == 'darwin'", reason="here the engine itself is missing")
+def test_core_ml_itself_says_that_it_needs_macos(tmp_path: Path):
+    artifact = Artifact("toy", "coreml", "fp16", "toy.mlpackage", "", ("x",), ("y",), {})
+    with pytest.raises(BackendMissingError, match="macOS"):
+        on_coreml.load(artifact, tmp_path, threads=1)
