@@ -2,38 +2,183 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from ..export.build import Built
+    from ..export.plan import Plan
+    from ..reference.model import Model
 
 
 def build(
     out: Annotated[Path, typer.Argument(help="Bundle folder to make.")],
     weights: Annotated[
         Path | None,
-        typer.Option(help="Folder of trained parts (a run folder). Default: the embedded weights."),
+        typer.Option(help="Folder of trained parts: a run or a bundle.", show_default="built-in"),
     ] = None,
+    untrained: Annotated[
+        str | None, typer.Option(help="Random weights of this size instead: edge or base.")
+    ] = None,
+    formats: Annotated[str, typer.Option(help="Of onnx, openvino, coreml, ort.")] = "onnx",
+    precisions: Annotated[
+        str, typer.Option(help="Of fp32, fp16, int8, int4, w8a8, mixed, pal6, pal4.")
+    ] = "fp32",
+    components: Annotated[str, typer.Option(help="Parts to export.", show_default="all")] = "",
+    recipe: Annotated[Path | None, typer.Option(help="Precision per layer, for mixed.")] = None,
+    calibration: Annotated[Path | None, typer.Option(help="Captured inputs, for w8a8.")] = None,
     default_steps: Annotated[int, typer.Option(help="Sampler steps when none are asked for.")] = 2,
+    report: Annotated[Path | None, typer.Option(help="File for the measurements (JSON).")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan, write nothing.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest's rows.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
-    """Export every part of a model to ONNX and write the bundle that `restore` runs."""
-    import json
-    from dataclasses import asdict
+    """Export every part in every format and precision, prove each file, write the bundle.
 
+    Lists are separated by commas. The default, onnx in fp32, is what `restore` runs with nothing
+    but the base install.
+    """
+    from ..benchmarks import report as reports
     from ..export.build import build as run
+    from ..export.plan import plan as planned
+    from .progress import counting
+
+    reports.check_target(report)
+    model = _model(weights, untrained)
+    plan = planned(
+        model,
+        formats=_items(formats),
+        precisions=_items(precisions),
+        parts=_items(components),
+        recipe=recipe,
+        calibration=calibration,
+    )
+    if dry_run:
+        rows = _planned(plan)
+        print(reports.to_json({"plan": rows}) if as_json else _plan_table(rows))
+        return
+    if not quiet:
+        typer.echo(_plan_table(_planned(plan)) + "\n", err=True)
+    with counting("exporting", total=len(plan.rows), quiet=quiet) as advance:
+        built = run(
+            model,
+            plan,
+            out,
+            default_steps=default_steps,
+            overwrite=overwrite,
+            started=lambda _: advance(),
+        )
+    result = _result(model, built)
+    if report:
+        options: dict[str, object] = {"weights": weights, "untrained": untrained}
+        options |= {"formats": formats, "precisions": precisions, "components": components or None}
+        options |= {"recipe": recipe, "calibration": calibration, "report": report}
+        reports.write(_about(out, options) | result, report)
+    if as_json:
+        print(reports.to_json(result))
+    elif not quiet:
+        print(_result_table(result))
+
+
+def _model(weights: Path | None, untrained: str | None) -> Model:
+    from ..core.errors import UsageError
+    from ..reference.config import named
+    from ..reference.model import Model, load
     from ..runtimes.restorer import EMBEDDED_BUNDLE
 
-    manifest = run(
-        EMBEDDED_BUNDLE if weights is None else weights,
-        out,
-        default_steps=default_steps,
-        overwrite=overwrite,
+    if untrained is None:
+        return load(weights or EMBEDDED_BUNDLE)
+    if weights is not None:
+        raise UsageError("give --weights or --untrained, not both")
+    return Model(named(untrained)).eval()
+
+
+def _items(text: str) -> list[str]:
+    """The words of a list, each once."""
+    return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
+def _planned(plan: Plan) -> list[dict[str, Any]]:
+    return [
+        {
+            "component": row.component.name,
+            "format": row.exporter.FORMAT,
+            "precision": str(row.precision),
+            "predicted_bytes": row.predicted_bytes,
+        }
+        for row in plan.rows
+    ]
+
+
+def _plan_table(rows: list[dict[str, Any]]) -> str:
+    from ..benchmarks.report import table
+
+    cells = ([*list(row.values())[:3], f"{row['predicted_bytes'] / 1e6:.2f}"] for row in rows)
+    return table(["part", "format", "precision", "predicted MB"], cells)
+
+
+def _result(model: Model, built: Built) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    floats = {
+        name: 4 * sum(value.numel() for value in part.state_dict().values())
+        for name, part in model.named_children()
+    }
+    rows = [
+        {
+            "component": m.artifact.component,
+            "format": m.artifact.format,
+            "precision": m.artifact.precision,
+            "bytes": m.bytes,
+            "of_fp32": m.bytes / floats[m.artifact.component],
+            "engine": m.engine,
+            "parity_db": m.parity_db,
+            "ms_per_s": m.ms_per_s,
+            "left_out": built.dropped.get(m.artifact.path),
+        }
+        for m in built.measured
+    ]
+    return {"artifacts": [asdict(row) for row in built.manifest.artifacts], "rows": rows}
+
+
+def _result_table(result: dict[str, Any]) -> str:
+    from ..benchmarks.report import table
+
+    head = ["part", "format", "precision", "MB", "of fp32 weights", "parity dB", "ms per s", "note"]
+    return table(
+        head,
+        (
+            [
+                row["component"],
+                row["format"],
+                row["precision"],
+                f"{row['bytes'] / 1e6:.2f}",
+                f"{row['of_fp32']:.1%}",
+                _figure(row["parity_db"]),
+                _figure(row["ms_per_s"]),
+                f"left out: {row['left_out']}" if row["left_out"] else "",
+            ]
+            for row in result["rows"]
+        ),
     )
-    if as_json:
-        typer.echo(json.dumps({"artifacts": [asdict(row) for row in manifest.artifacts]}))
-        return
-    for row in manifest.artifacts:
-        size_mb = sum((out / file.path).stat().st_size for file in row.files) / 1e6
-        typer.echo(f"{row.component:10} {row.format} {row.precision} {size_mb:6.2f} MB")
+
+
+def _figure(value: float | None) -> str:
+    return "not run" if value is None else f"{value:.1f}"
+
+
+def _about(out: Path, options: dict[str, object]) -> dict[str, Any]:
+    from ..benchmarks import provenance
+
+    packages = ("torch", "onnx", "openvino", "nncf", "coremltools")
+    return {
+        "command": f"{provenance.command('build', options)} -- {shlex.quote(str(out))}",
+        "machine": provenance.machine(),
+        "versions": provenance.versions(packages),
+    }

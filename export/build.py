@@ -1,69 +1,143 @@
-"""Weights in, bundle out: every part exported, hashed and listed, or nothing written at all."""
+"""Weights in, bundle out: every part exported, gated, hashed and listed, or nothing at all."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from ..core import manifest as bundles
 from ..core import noise
-from ..core.errors import UsageError
+from ..core.errors import BackendMissingError, UsageError
 from ..core.manifest import Manifest
 from ..core.sampler import timesteps
-from ..core.spec import Precision
+from ..core.spec import Arrays, Artifact, ExportJob, Precision, Runner
 from ..reference.components import components
 from ..reference.model import Model, load, save_part
-from . import to_onnx
+from ..runtimes import on_torch
+from .files import settle
+from .gate import Measured, dominated, measure
+from .plan import Plan, Row
+from .probe import probe
+from .quantize import quantized
 
 STEPS = (1, 2, 4, 8, 16)
 START = 1.0
+GATED = 8
+"""Captured inputs, evenly picked, that an artifact is compared with PyTorch on."""
+
+Started = Callable[[Row], None]
 
 
-def build(weights: Path, out: Path, *, default_steps: int, overwrite: bool = False) -> Manifest:
-    """Export the model in the folder `weights` into a new bundle folder `out`.
+@dataclass(frozen=True)
+class Built:
+    """The bundle's manifest, every artifact measured, and why some were left out, by path."""
 
-    Weights are stored as fp16 first and exported from what was stored, so that the bundle and the
-    reference hold the same numbers. Raises `UsageError` where `out` exists and is not to be
-    overwritten, `IntegrityError` for unreadable weights, `ParityError` for a graph that differs.
+    manifest: Manifest
+    measured: Sequence[Measured]
+    dropped: Mapping[str, str]
+
+
+def build(
+    model: Model,
+    plan: Plan,
+    out: Path,
+    *,
+    default_steps: int,
+    overwrite: bool = False,
+    started: Started = lambda _: None,
+) -> Built:
+    """Write the rows of the plan into a new bundle folder `out`; `started` hears of each.
+
+    Weights are rounded to fp16 first and exported from what was rounded, so that every file and
+    the reference hold the same numbers. Raises `UsageError` where `out` exists and is not to be
+    overwritten, `ParityError` for a file that differs; then nothing is left behind.
     """
     if out.exists() and not overwrite:
         raise UsageError(f"{out} exists; give --overwrite to replace it")
-    sampler = {steps: timesteps(steps, START) for steps in STEPS}
-    if default_steps not in sampler:
+    if default_steps not in STEPS:
         raise UsageError(f"{default_steps} default steps; accepted: {', '.join(map(str, STEPS))}")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".build-") as folder:
         draft = Path(folder) / "bundle"
         draft.mkdir()
-        manifest = _write(load(weights), draft, sampler, default_steps)
+        built = _write(model, plan, draft, default_steps, started)
         if out.exists():
             out.rename(Path(folder) / "replaced")
         shutil.move(draft, out)
-    return manifest
+    return built
 
 
-def _write(
-    model: Model, out: Path, sampler: Mapping[int, tuple[float, ...]], default_steps: int
-) -> Manifest:
-    config = model.config
-    for name, part in model.named_children():
-        save_part(part, config, out / f"{name}.safetensors", torch.float16)
-    stored = load(out)
-    artifacts = tuple(
-        to_onnx.export(component, component.build(stored), Precision.FP32, out, front=config.front)
-        for component in components(config)
-    )
+def _write(model: Model, plan: Plan, out: Path, default_steps: int, started: Started) -> Built:
+    stored = _stored(model, out)
+    measured = _measured(stored, plan, out, started)
+    dropped = dominated(measured)
     manifest = Manifest(
-        model=config.name,
-        front=config.front,
-        sampler=sampler,
+        model=model.config.name,
+        front=model.config.front,
+        sampler={steps: timesteps(steps, START) for steps in STEPS},
         default_steps=default_steps,
         noise_sha256=noise.golden_hash(),
-        artifacts=artifacts,
+        artifacts=tuple(m.artifact for m in measured if m.artifact.path not in dropped),
     )
+    _remove_unlisted(manifest, out)
     bundles.save(manifest, out)
-    return manifest
+    return Built(manifest, measured, dropped)
+
+
+def _stored(model: Model, out: Path) -> Model:
+    """The model as its fp16 checkpoints in `out` hold it."""
+    for name, part in model.named_children():
+        path = out / f"{name}.safetensors"
+        save_part(part, model.config, path, torch.float16)
+        settle([path], f"{name}.torch.fp16")
+    return load(out)
+
+
+def _measured(model: Model, plan: Plan, out: Path, started: Started) -> list[Measured]:
+    runners = {c.name: on_torch.runner(c, c.build(model)) for c in components(model.config)}
+    seen = {} if plan.calibration else probe(runners, model.config.front)
+    rows = []
+    for row in plan.rows:
+        started(row)
+        name = row.component.name
+        captured = plan.calibration.samples(name) if plan.calibration else seen[name]
+        rows.append(_row(row, model, plan, out, captured, runners[name]))
+    return rows
+
+
+def _row(
+    row: Row, model: Model, plan: Plan, out: Path, captured: Sequence[Arrays], reference: Runner
+) -> Measured:
+    component, front = row.component, model.config.front
+    module = component.build(model)
+    integers = quantized(component.name, module, row.precision, plan.recipe)
+    few = captured[:: -(-len(captured) // GATED)]
+    samples = captured if row.precision is Precision.W8A8 else few
+    job = ExportJob(component, module, row.precision, out, front, integers, samples)
+    artifact = _exported(row, job, plan.sources)
+    return measure(artifact, out, component, reference, few, front)
+
+
+def _exported(row: Row, job: ExportJob, sources: Mapping[str, str]) -> Artifact:
+    try:
+        artifact = row.exporter.export(job)
+    except ModuleNotFoundError as error:
+        raise BackendMissingError(
+            f"{row}: {error.name} is missing; install it with: pip install 'hiresldm[export]'"
+        ) from error
+    needed = {"recipe": Precision.MIXED, "calibration": Precision.W8A8}
+    used = {name: sha for name, sha in sources.items() if needed[name] is row.precision}
+    return replace(artifact, tools={**artifact.tools, **used})
+
+
+def _remove_unlisted(manifest: Manifest, out: Path) -> None:
+    """Checkpoints that no graph reads, and what was not worth keeping."""
+    listed = {file.path for artifact in manifest.artifacts for file in artifact.files}
+    for path in out.iterdir():
+        if path.name not in listed:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

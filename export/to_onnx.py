@@ -1,209 +1,129 @@
-"""ONNX: one graph per part, reading its weights from the checkpoint file that lies beside it.
+"""ONNX: one graph per part.
 
-The graph computes in float32. Its large weights are not copied into it: each is an external tensor
-that points into `<part>.safetensors`, so a bundle holds every weight once, for PyTorch and ONNX
-alike, and what the checkpoint stores as fp16 is widened by a Cast when a session opens.
+fp32 computes in float32 and reads its weights from the checkpoint beside it, so that a bundle holds
+them once for PyTorch and ONNX alike. Every other precision is one file that needs no other. int8,
+int4 and mixed are weights alone: a graph that computes in float32 after DequantizeLinear.
 """
 
 from __future__ import annotations
 
-import json
-import struct
-import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..core.errors import ExportError, ParityError, UsageError
+from ..core.errors import UsageError
 from ..core.frontend import FrontEnd
-from ..core.manifest import sha256_of
-from ..core.metrics import snr_db
-from ..core.spec import Artifact, Component, Dim, File, Precision
+from ..core.spec import Arrays, Artifact, Component, ExportJob, Precision
+from ..core.weights import weights_file
+from .files import described, settle
+from .onnx_floats import narrow, refer
+from .onnx_fp16 import to_fp16
+from .onnx_integers import STATIC, STORED, read_integers, round_weights, store_integers
+from .onnx_static import to_w8a8
+from .roundtrip import check_floats, check_integers
+from .tracing import strip_names, trace
 
 FORMAT = "onnx"
-PRECISIONS = (Precision.FP32,)
-OPSET = 20
-NEVER_IN_GRAPH = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "STFT")
-INLINE_BYTES = 1024
-"""Weights below this size stay in the graph: pointing at them would cost more than they do."""
+PRECISIONS = (
+    Precision.FP32,
+    Precision.FP16,
+    Precision.INT8,
+    Precision.INT4,
+    Precision.W8A8,
+    Precision.MIXED,
+)
+FP32_BITS = 16
+"""A weight of an fp32 part takes this much on disk: it lies in the checkpoint, as fp16."""
+SLACK = {Precision.FP32: 0.0, Precision.FP16: 2.0**-11, Precision.W8A8: 0.5 / 127 + 1e-6}
+"""How far a weight may be off, as a fraction of its tensor's largest, by rounding alone."""
+
+__all__ = ["FORMAT", "FP32_BITS", "PRECISIONS", "export", "read_integers"]
 
 
-@dataclass(frozen=True)
-class Stored:
-    """Where a tensor lies in a safetensors file."""
+def export(job: ExportJob) -> Artifact:
+    """Write the part below `job.out`; fp32 needs the part's checkpoint to be there already.
 
-    dtype: str
-    offset: int
-    length: int
-
-
-def export(
-    component: Component, module: Any, precision: Precision, out: Path, *, front: FrontEnd
-) -> Artifact:
-    """Write `<part>.onnx` into `out`, where `<part>.safetensors` with the module's weights lies.
-
-    Raises `UsageError` for a precision this format does not offer and `ParityError` where the
-    written file does not compute what the traced graph computes.
+    Raises `UsageError` for a precision this format does not offer or w8a8 without calibration,
+    and `ParityError` where the written file does not hold what was meant.
     """
-    if precision not in PRECISIONS:
-        raise UsageError(f"onnx: no precision '{precision}'; there is {', '.join(PRECISIONS)}")
+    check(job)
     import onnx
 
-    traced = _trace(component, module)
-    simplified, applied = _simplify(onnx.load_from_string(traced))
-    _refuse(simplified, NEVER_IN_GRAPH)
-    weights = out / f"{component.name}.safetensors"
-    _point_at(simplified, weights, module)
-    _describe(simplified, component, front)
-    path = out / f"{component.name}.onnx"
-    onnx.save(simplified, path)
-    onnx.checker.check_model(path, full_check=True)
-    _gate(traced, path, component)
-    return Artifact(
-        component=component.name,
-        format=FORMAT,
-        precision=precision,
-        path=path.name,
-        sha256=sha256_of(path),
-        inputs=tuple(tensor.name for tensor in component.inputs),
-        outputs=tuple(tensor.name for tensor in component.outputs),
-        tools={name: version(name) for name in ("torch", "onnx", "onnxscript", *applied)},
-        data=(File(weights.name, sha256_of(weights)),),
-    )
+    model, tools = trace(job.component, job.module)
+    data: list[Path] = []
+    if job.precision is Precision.FP32:
+        data = [weights_file(job.out, job.component.name)]
+        refer(model, data[0], job.module)
+    else:
+        model, more = _converted(model, job)
+        tools = (*tools, *more)
+        strip_names(model)
+    _describe(model, job.component, job.front)
+    draft = job.out / f"{job.component.name}.draft.onnx"
+    onnx.save(model, draft)
+    onnx.checker.check_model(draft, full_check=True)
+    check_integers(draft, read_integers(draft), job.quantized)
+    slack = SLACK.get(job.precision, 0.0)
+    check_floats(draft, read_floats(draft), floats_meant(job), slack)
+    (path,) = settle([draft], f"{job.component.name}.{FORMAT}.{job.precision}")
+    return described(job, FORMAT, [path, *data], tools)
 
 
-def _trace(component: Component, module: Any) -> bytes:
-    """The graph as the exporter makes it, self-contained."""
-    import torch
-
-    dims: dict[str, Any] = {}
-    sample = component.sample(frames=50, seed=0)
-    with warnings.catch_warnings():
-        # torch's exporter warns of its own deprecated calls and of inputs that share an axis.
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            module,
-            tuple(torch.from_numpy(sample[tensor.name]) for tensor in component.inputs),
-            dynamo=True,
-            opset_version=OPSET,
-            external_data=False,
-            input_names=[tensor.name for tensor in component.inputs],
-            output_names=[tensor.name for tensor in component.outputs],
-            dynamic_shapes=tuple(_dynamic(tensor.shape, dims) for tensor in component.inputs),
-            verbose=False,
-        )
-    if program is None:  # torch returns None only where it writes the file itself
-        raise ExportError(f"{component.name}: torch gave no ONNX program")
-    model = program.model_proto
-    _strip(model)
-    return bytes(model.SerializeToString())
+def check(job: ExportJob) -> None:
+    """Raise `UsageError` for a job this format cannot do."""
+    if job.precision not in PRECISIONS:
+        raise UsageError(f"onnx: no precision '{job.precision}'; there is {', '.join(PRECISIONS)}")
+    if job.precision is Precision.W8A8 and not job.calibration:
+        raise UsageError("onnx: w8a8 needs calibration samples")
 
 
-def _strip(model: Any) -> None:
-    """Drop the exporter's stack traces: they hold paths of the machine that built the graph."""
-    for node in model.graph.node:
-        scope = [prop for prop in node.metadata_props if prop.key == "pkg.torch.onnx.name_scopes"]
-        _replace(node.metadata_props, scope)
+def floats_meant(job: ExportJob) -> dict[str, np.ndarray]:
+    """The weights of layers that the file must hold as floats, by state-dict key."""
+    return {
+        name: value.detach().numpy()
+        for name, value in job.module.state_dict().items()
+        if name.endswith(".weight") and value.ndim > 1 and name not in job.quantized
+    }
 
 
-def _dynamic(shape: tuple[int | Dim | tuple[int, Dim], ...], dims: dict[str, Any]) -> Any:
-    """`Dim`s in torch's words; one torch Dim for each name, so that inputs share it."""
-    from torch.export import Dim as TorchDim
-
-    axes: dict[int, Any] = {}
-    for index, axis in enumerate(shape):
-        if isinstance(axis, int):
-            continue
-        multiple, dim = axis if isinstance(axis, tuple) else (1, axis)
-        own = dims.setdefault(dim.name, TorchDim(dim.name, min=dim.low, max=dim.high))
-        axes[index] = own if multiple == 1 else multiple * own
-    return axes
-
-
-def _simplify(model: Any) -> tuple[Any, tuple[str, ...]]:
-    """The graph after onnxsim where that made it smaller, else as it was, and what was applied."""
-    import onnxsim
-
-    simplified, equal = onnxsim.simplify(model)
-    if equal and len(simplified.graph.node) < len(model.graph.node):
-        return simplified, ("onnxsim",)
-    return model, ()
-
-
-def _refuse(model: Any, names: tuple[str, ...]) -> None:
-    found = {node.op_type for node in model.graph.node} & set(names)
-    if found:
-        raise UsageError(
-            f"onnx: the graph holds {', '.join(sorted(found))}, which the host must do"
-        )
-
-
-def _point_at(model: Any, weights: Path, module: Any) -> None:
-    """Replace the module's weights in the graph by references into the checkpoint."""
+def read_floats(path: Path) -> Mapping[str, np.ndarray]:
+    """Weights of a file that are no matrices of integers, by state-dict key, widened."""
     import onnx
     from onnx import numpy_helper
 
-    stored = stored_tensors(weights)
-    values = {name: tensor.detach().numpy() for name, tensor in module.state_dict().items()}
-    kept, casts = [], []
-    for initializer in model.graph.initializer:
-        value = numpy_helper.to_array(initializer)
-        if value.nbytes < INLINE_BYTES or not _same(value, values.get(initializer.name)):
-            kept.append(initializer)
-            continue
-        reference = _reference(initializer.name, value, stored[initializer.name], weights.name)
-        if reference.data_type != onnx.TensorProto.FLOAT:
-            reference.name = f"{initializer.name}.stored"
-            casts.append(
-                onnx.helper.make_node(
-                    "Cast", [reference.name], [initializer.name], to=onnx.TensorProto.FLOAT
-                )
-            )
-        kept.append(reference)
-    _replace(model.graph.initializer, kept)
-    _replace(model.graph.node, [*casts, *model.graph.node])
-
-
-def _same(value: np.ndarray, weight: np.ndarray | None) -> bool:
-    return weight is not None and value.shape == weight.shape and bool((value == weight).all())
-
-
-def _reference(name: str, value: np.ndarray, stored: Stored, location: str) -> Any:
-    import onnx
-
-    types = {"F16": onnx.TensorProto.FLOAT16, "F32": onnx.TensorProto.FLOAT}
-    tensor = onnx.TensorProto(name=name, data_type=types[stored.dtype], dims=value.shape)
-    tensor.data_location = onnx.TensorProto.EXTERNAL
-    facts = {"location": location, "offset": stored.offset, "length": stored.length}
-    for key, fact in facts.items():
-        tensor.external_data.add(key=key, value=str(fact))
-    return tensor
-
-
-def _replace(repeated: Any, items: list[Any]) -> None:
-    copies = [item.__class__.FromString(item.SerializeToString()) for item in items]
-    del repeated[:]
-    repeated.extend(copies)
-
-
-def stored_tensors(path: Path) -> Mapping[str, Stored]:
-    """Byte ranges of the tensors of a safetensors file: 8 bytes of length, JSON, then data."""
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-    header.pop("__metadata__", None)
-    return {
-        name: Stored(
-            entry["dtype"],
-            8 + length + entry["data_offsets"][0],
-            entry["data_offsets"][1] - entry["data_offsets"][0],
-        )
-        for name, entry in header.items()
+    base = str(path.parent)
+    kinds = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.INT8}
+    arrays = {
+        tensor.name.removesuffix(STORED): numpy_helper.to_array(tensor, base).astype(np.float32)
+        for tensor in onnx.load(path, load_external_data=False).graph.initializer
+        if tensor.data_type in kinds
     }
+    for name in [name for name in arrays if name.endswith(STATIC)]:
+        key = name.removesuffix(STATIC)
+        arrays[key] = _by_channel(arrays[name], arrays[f"{key}_scale"])
+    return arrays
+
+
+def _by_channel(integers: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Channels of a MatMul weight are last, those of a convolution first."""
+    across = (-1,) if integers.ndim == 2 else (-1, 1, 1)
+    return np.asarray(integers * scale.reshape(across), np.float32)
+
+
+def _converted(model: Any, job: ExportJob) -> tuple[Any, tuple[str, ...]]:
+    if job.precision is Precision.FP16:
+        samples: Sequence[Arrays] = job.calibration or [job.component.sample(frames=37, seed=1)]
+        half, _ = to_fp16(model, samples, job.component.floor_db[Precision.FP16])
+        return half, ("onnxruntime",)
+    if job.precision is Precision.W8A8:
+        # From what the integers stand for, ONNX Runtime arrives at the very same integers.
+        round_weights(model, job.quantized)
+        return to_w8a8(model, job.calibration), ("onnxruntime",)
+    store_integers(model, job.quantized)
+    narrow(model)
+    return model, ()
 
 
 def _describe(model: Any, component: Component, front: FrontEnd) -> None:
@@ -224,19 +144,3 @@ def _describe(model: Any, component: Component, front: FrontEnd) -> None:
     }
     onnx.helper.set_model_props(model, {key: str(value) for key, value in facts.items()})
     model.producer_name = "hiresldm"
-
-
-def _gate(traced: bytes, path: Path, component: Component) -> None:
-    """Compare the file as written with the graph as traced, at a length that was not traced."""
-    import onnxruntime as ort
-
-    sample = dict(component.sample(frames=37, seed=1))
-    expected, got = (
-        ort.InferenceSession(source, providers=["CPUExecutionProvider"]).run(None, sample)[0]
-        for source in (traced, path)
-    )
-    value_db, floor_db = snr_db(expected, got), component.floor_db[Precision.FP32]
-    if not value_db >= floor_db:
-        raise ParityError(
-            f"{path}: {value_db:.1f} dB from the traced graph; accepted: {floor_db:.0f} dB or more"
-        )

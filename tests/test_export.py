@@ -1,30 +1,41 @@
 """What is exported computes what PyTorch computes: each part, and the whole chain."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
 
+from hiresldm.cli.main import main
 from hiresldm.core import manifest as bundles
-from hiresldm.core.errors import ExportError, ParityError, UsageError
+from hiresldm.core.errors import ExportError, ParityError
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.restorer import Restorer as CoreRestorer
-from hiresldm.core.spec import Precision
-from hiresldm.export import to_onnx
-from hiresldm.export.build import build
+from hiresldm.core.spec import Component, Dim, ExportJob, Precision, Tensor
+from hiresldm.core.weights import stored_tensors, weights_file
+from hiresldm.export import onnx_fp16, to_onnx
+from hiresldm.export.gate import Measured, dominated
+from hiresldm.export.quantize import quantized
+from hiresldm.export.tracing import NEVER_IN_GRAPH, trace
 from hiresldm.reference.components import components
 from hiresldm.reference.model import PARTS, Model, load
 from hiresldm.runtimes import on_ort, on_torch
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 
 MANIFEST = bundles.load(EMBEDDED_BUNDLE)
-ARTIFACTS = {artifact.component: artifact for artifact in MANIFEST.artifacts}
+ARTIFACTS = {a.component: a for a in MANIFEST.artifacts if a.format == "onnx"}
 
 
 @pytest.fixture(scope="module")
 def model() -> Model:
     return load(EMBEDDED_BUNDLE)
+
+
+@pytest.fixture(scope="module")
+def encoder(model: Model) -> Component:
+    return next(c for c in components(model.config) if c.name == "encoder")
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -63,18 +74,34 @@ def test_a_graph_is_clean_described_and_holds_no_weights_of_its_own(part: str):
     assert facts["component"] == part
     assert facts["sample_rate"] == "48000"
     assert facts["hop_length"] == "480"
-    assert not {node.op_type for node in graph.graph.node} & set(to_onnx.NEVER_IN_GRAPH)
+    assert not {node.op_type for node in graph.graph.node} & set(NEVER_IN_GRAPH)
     assert path.stat().st_size < 300_000
     assert b".py" not in path.read_bytes()  # no source paths of the machine that built it
 
 
-def test_a_build_from_the_embedded_weights_gives_the_embedded_weights(tmp_path: Path):
+def test_a_build_is_reported_and_its_names_and_sizes_are_true(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     out = tmp_path / "bundle"
-    manifest = build(EMBEDDED_BUNDLE, out, default_steps=2)
+    options = ["--components", "encoder", "--precisions", "fp32,int8,int4", "--json", "--quiet"]
+    with pytest.raises(SystemExit) as ended:
+        main(["build", str(out), *options])
+    assert ended.value.code == 0
+    rows = {row["precision"]: row for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert rows["int8"]["of_fp32"] <= 0.30
+    assert rows["int4"]["of_fp32"] <= 0.20
+    assert rows["fp32"]["parity_db"] >= 90 > rows["int8"]["parity_db"] > rows["int4"]["parity_db"]
+    manifest = bundles.load(out)
     bundles.verify(manifest, out)
-    assert {a.data for a in manifest.artifacts} == {a.data for a in MANIFEST.artifacts}
-    with pytest.raises(UsageError, match="--overwrite"):
-        build(EMBEDDED_BUNDLE, out, default_steps=2)
+    listed = {file.path: file.sha256 for a in manifest.artifacts for file in a.files}
+    assert {path.name for path in out.iterdir()} == {bundles.NAME, *listed}
+    assert all(sha256[:12] in path for path, sha256 in listed.items())
+    embedded = weights_file(EMBEDDED_BUNDLE, "encoder").read_bytes()
+    assert weights_file(out, "encoder").read_bytes() == embedded
+    with pytest.raises(SystemExit) as ended:
+        main(["build", str(out)])
+    assert ended.value.code == 2
+    assert "--overwrite" in capsys.readouterr().err
 
 
 def test_a_build_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -82,19 +109,75 @@ def test_a_build_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
         raise ExportError("no")
 
     monkeypatch.setattr(to_onnx, "export", fail)
-    with pytest.raises(ExportError):
-        build(EMBEDDED_BUNDLE, tmp_path / "bundle", default_steps=2)
+    with pytest.raises(SystemExit) as ended:
+        main(["build", str(tmp_path / "bundle"), "--quiet"])
+    assert ended.value.code == ExportError.exit_code
     assert list(tmp_path.iterdir()) == []
 
 
-def test_weights_altered_after_tracing_stop_the_export(
-    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    """The gate reads the written files: here the checkpoint on disk is not what was traced."""
-    component = next(c for c in components(model.config) if c.name == "encoder")
-    data = bytearray((EMBEDDED_BUNDLE / "encoder.safetensors").read_bytes())
-    where = to_onnx.stored_tensors(EMBEDDED_BUNDLE / "encoder.safetensors")["head.weight"].offset
+def test_weights_altered_on_disk_stop_the_export(model: Model, encoder: Component, tmp_path: Path):
+    """The written file is read back: here the checkpoint on disk is not the module's."""
+    source = weights_file(EMBEDDED_BUNDLE, "encoder")
+    data = bytearray(source.read_bytes())
+    where = stored_tensors(source)["head.weight"].offset
     data[where + 1] ^= 0x80  # the sign of one fp16 weight
     (tmp_path / "encoder.safetensors").write_bytes(data)
-    with pytest.raises(ParityError, match="dB"):
-        to_onnx.export(component, model.encoder, Precision.FP32, tmp_path, front=model.config.front)
+    job = ExportJob(encoder, model.encoder, Precision.FP32, tmp_path, model.config.front)
+    with pytest.raises(ParityError, match=r"head\.weight"):
+        to_onnx.export(job)
+
+
+@pytest.mark.parametrize("precision", [Precision.INT8, Precision.INT4, Precision.W8A8])
+def test_a_file_holds_exactly_the_integers_meant(
+    model: Model, encoder: Component, tmp_path: Path, precision: Precision
+):
+    integers = quantized("encoder", model.encoder, precision, {})
+    samples = [encoder.sample(40, seed=5)]
+    front = model.config.front
+    job = ExportJob(encoder, model.encoder, precision, tmp_path, front, integers, samples)
+    artifact = to_onnx.export(job)
+    got = to_onnx.read_integers(tmp_path / artifact.path)
+    assert got.keys() == integers.keys()
+    for name, weight in integers.items():
+        np.testing.assert_array_equal(weight.integers, got[name])
+    runner = on_ort.load(artifact, tmp_path, threads=1)
+    wanted = on_torch.runner(encoder, model.encoder)(samples[0])["latent"]
+    assert snr_db(wanted, runner(samples[0])["latent"]) >= 10.0
+
+
+class Loud(torch.nn.Module):
+    """Values in the middle that fp16 cannot hold, gone again at the end."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # noqa: D102 - the class tells
+        return torch.tanh(torch.exp(x * 4.0) * 3e4 / 3e4)
+
+
+def test_fp16_leaves_islands_in_fp32_where_values_leave_its_range():
+    dim = Dim("frames", 1, 512, 50)
+    component = Component("loud", lambda m: m, (Tensor("x", (1, dim, 4)),), (Tensor("y", ()),), {})
+    graph, _ = trace(component, Loud())
+    samples = [component.sample(33, seed=0)]
+    half, islands = onnx_fp16.to_fp16(graph, samples, floor_db=45.0)
+    assert islands
+    assert len(islands) < len(graph.graph.node)
+    (wanted,), (got,) = onnx_fp16.run(graph, samples), onnx_fp16.run(half, samples)
+    assert snr_db(wanted, got) >= 45.0
+    # ONNX Runtime widens fp16 on a CPU, so no output shows an overflow there: ask the ranges.
+    loud = {name for name, peak in onnx_fp16.peaks(graph, samples).items() if peak > 65_504}
+    left = [node for node in graph.graph.node if node.name not in islands]
+    assert loud
+    assert not loud & {name for node in left for name in [*node.input, *node.output]}
+
+
+def test_only_what_is_larger_and_slower_and_no_nearer_is_left_out():
+    embedded = ARTIFACTS["encoder"]
+
+    def row(precision: str, size: int, ms: float | None, parity_db: float) -> Measured:
+        kind = {**vars(embedded), "precision": precision, "path": precision}
+        return Measured(type(embedded)(**kind), size, "ort", parity_db, ms)
+
+    rows = [row("fp32", 40, 5.0, 130.0), row("fp16", 41, 6.0, 70.0), row("int8", 10, 9.0, 40.0)]
+    assert list(dominated(rows)) == ["fp16"]
+    assert "fp32" in dominated(rows)["fp16"]
+    assert not dominated([rows[0], row("fp16", 41, 5.1, 70.0)])  # as quick, but for noise
+    assert not dominated([rows[0], row("fp16", 41, None, 70.0)])  # never timed

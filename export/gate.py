@@ -1,0 +1,152 @@
+"""A written artifact on its engine: near enough to PyTorch, how large, how quick."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..core.errors import BackendMissingError, ParityError
+from ..core.frontend import FrontEnd
+from ..core.metrics import snr_db
+from ..core.spec import Array, Arrays, Artifact, Component, Precision, Runner, Tensor
+from ..runtimes.restorer import backends
+
+SANE_DB = 10.0
+"""Below this nothing of the signal is left: not coarse weights, a fault."""
+EXACT_DB = 200.0
+"""Stands for any more, equality too: no float32 arithmetic comes this near."""
+RUNS = 5
+MARGIN = 1.05
+"""Times differ by less than this from run to run."""
+INTERPRETED = ("mil",)
+"""Engines that stand in for one that does not run here: their time says nothing."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An artifact's size, worst SNR over the samples, and median time on one thread.
+
+    `parity_db` is None where no engine here opens the format, `ms_per_s`, milliseconds of
+    computing per second of audio and call, where the engine is only an interpreter.
+    """
+
+    artifact: Artifact
+    bytes: int
+    engine: str | None
+    parity_db: float | None
+    ms_per_s: float | None
+
+
+def measure(
+    artifact: Artifact,
+    root: Path,
+    component: Component,
+    reference: Runner,
+    samples: Sequence[Arrays],
+    front: FrontEnd,
+) -> Measured:
+    """Run the artifact; raises `ParityError` below the floor of its precision and for NaN."""
+    size = sum(_size(root / file.path) for file in artifact.files)
+    engine, runner = _engine_of(artifact, root)
+    if runner is None:
+        return Measured(artifact, size, None, None, None)
+    fitted = [fit(component, sample, artifact.buckets) for sample in samples]
+    worst_db = min(_worst_db(reference(sample), runner(sample)) for sample in fitted)
+    parity_db = min(worst_db, EXACT_DB)
+    floor_db = component.floor_db.get(Precision(artifact.precision), SANE_DB)
+    if not parity_db >= floor_db:
+        raise ParityError(
+            f"{artifact.path}: {parity_db:.1f} dB from PyTorch; accepted: {floor_db:.0f} or more"
+        )
+    timed = engine not in INTERPRETED
+    ms = _ms_per_s(runner, component, fitted[0], front) if timed else None
+    return Measured(artifact, size, engine, parity_db, ms)
+
+
+def dominated(rows: Sequence[Measured]) -> dict[str, str]:
+    """Why an artifact is not worth shipping, by its path.
+
+    It is larger and slower and no nearer to PyTorch than another one of its part and format.
+    """
+    reasons = {}
+    for row in rows:
+        for other in rows:
+            same = (row.artifact.component, row.artifact.format)
+            if same == (other.artifact.component, other.artifact.format) and _beats(other, row):
+                reasons[row.artifact.path] = (
+                    f"larger and slower than {other.artifact.precision}, and not nearer"
+                )
+    return reasons
+
+
+def _beats(other: Measured, row: Measured) -> bool:
+    if None in (row.ms_per_s, other.ms_per_s, row.parity_db, other.parity_db):
+        return False
+    return (
+        row.bytes > other.bytes
+        and row.ms_per_s > MARGIN * other.ms_per_s  # type: ignore[operator]  # not None, see above
+        and row.parity_db <= other.parity_db  # type: ignore[operator]
+    )
+
+
+def fit(component: Component, sample: Arrays, buckets: Sequence[int]) -> Arrays:
+    """The sample repeated or cut to the smallest bucket that holds it, or to the largest."""
+    if not buckets:
+        return sample
+    have = frames_of(component, sample)
+    frames = min((b for b in buckets if b >= have), default=max(buckets))
+    return {
+        tensor.name: _fitted(tensor, sample[tensor.name], frames) for tensor in component.inputs
+    }
+
+
+def frames_of(component: Component, sample: Arrays) -> int:
+    """Latent frames of a sample."""
+    lengths = {
+        sample[tensor.name].shape[axis] // tensor.concrete({"frames": 1})[axis]
+        for tensor in component.inputs
+        for axis, size in enumerate(tensor.shape)
+        if not isinstance(size, int)
+    }
+    return int(lengths.pop())
+
+
+def _fitted(tensor: Tensor, value: Array, frames: int) -> Array:
+    for axis, size in enumerate(tensor.concrete({"frames": frames})):
+        value = np.take(value, np.arange(size) % value.shape[axis], axis=axis)
+    return value
+
+
+def _engine_of(artifact: Artifact, root: Path) -> tuple[str | None, Runner | None]:
+    """The first engine made for the format that runs here."""
+    for name, runtime in backends().items():
+        if artifact.format in runtime.FORMATS:
+            try:
+                return name, runtime.load(artifact, root, threads=1)
+            except BackendMissingError:
+                continue
+    return None, None
+
+
+def _worst_db(wanted: Mapping[str, Array], got: Mapping[str, Array]) -> float:
+    return min(snr_db(value, got[name]) for name, value in wanted.items())
+
+
+def _ms_per_s(runner: Runner, component: Component, sample: Arrays, front: FrontEnd) -> float:
+    audio_s = frames_of(component, sample) * front.latent_hop / front.sample_rate_hz
+    taken = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        runner(sample)
+        taken.append(time.perf_counter() - began)
+    return 1000 * statistics.median(taken) / audio_s
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())

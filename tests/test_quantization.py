@@ -1,0 +1,76 @@
+"""Weights as integers: near the weight, exact where a format could spoil them, packed alike."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hiresldm.core.errors import ParityError, UsageError
+from hiresldm.core.metrics import snr_db
+from hiresldm.core.quantization import dequantize, quantize
+from hiresldm.core.spec import Precision
+from hiresldm.export.onnx_integers import pack, unpack
+from hiresldm.export.quantize import linear_weights, quantized
+from hiresldm.export.roundtrip import check_floats, check_integers
+from hiresldm.reference.model import load
+from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
+
+
+@pytest.mark.parametrize(("bits", "floor_db"), [(8, 38.0), (4, 18.0)])
+def test_a_weight_survives_at_its_bits_and_its_scales_are_fp16(bits: int, floor_db: float):
+    weight = np.random.default_rng(0).standard_normal((96, 40)).astype(np.float32)
+    made = quantize(weight, bits)
+    assert np.abs(made.integers).max() == 2 ** (bits - 1) - 1
+    assert made.scale.shape == ((1, 40) if bits == 8 else (3, 40))
+    np.testing.assert_array_equal(made.scale, made.scale.astype(np.float16))
+    assert snr_db(weight, dequantize(made)) >= floor_db
+
+
+def test_what_converters_would_corrupt_is_refused():
+    with pytest.raises(UsageError, match="multiple of 32"):
+        quantize(np.ones((33, 4), np.float32), 4)
+    with pytest.raises(UsageError, match="4 and 8"):
+        quantize(np.ones((32, 4), np.float32), 6)
+
+
+def test_rounding_twice_gives_the_same_integers():
+    """ONNX Runtime's w8a8 quantizer is fed rounded weights and must arrive at ours."""
+    weight = np.random.default_rng(1).standard_normal((64, 300)).astype(np.float32)
+    once = quantize(weight, 8)
+    np.testing.assert_array_equal(once.integers, quantize(dequantize(once), 8).integers)
+
+
+@given(st.lists(st.integers(-8, 7), min_size=2, max_size=64).filter(lambda v: len(v) % 2 == 0))
+def test_four_bit_integers_are_packed_and_unpacked(values: list[int]):
+    integers = np.array(values, np.int8)
+    packed = pack(integers)
+    assert len(packed) == len(values) // 2
+    np.testing.assert_array_equal(integers, unpack(packed, integers.shape))
+
+
+def test_precisions_choose_layers_and_bits():
+    module = load(EMBEDDED_BUNDLE).decoder
+    assert quantized("decoder", module, Precision.FP16, {}) == {}
+    int4 = quantized("decoder", module, Precision.INT4, {})
+    assert int4.keys() == linear_weights(module).keys()
+    assert {name for name, weight in int4.items() if weight.bits == 8} == {"embed_recovered.weight"}
+    layers = {f"decoder.{name.removesuffix('.weight')}": Precision.FP16 for name in int4}
+    layers["decoder.head"] = Precision.INT4
+    mixed = quantized("decoder", module, Precision.MIXED, layers)
+    assert {name: weight.bits for name, weight in mixed.items()} == {"head.weight": 4}
+
+
+def test_one_changed_weight_is_found(tmp_path):
+    meant = {"a.weight": quantize(np.eye(32, dtype=np.float32), 8)}
+    integers = meant["a.weight"].integers.copy()
+    check_integers(tmp_path, {"a.weight": integers}, meant)
+    integers[3, 4] = 1
+    with pytest.raises(ParityError, match=r"a\.weight"):
+        check_integers(tmp_path, {"a.weight": integers}, meant)
+    with pytest.raises(ParityError, match="not of"):
+        check_integers(tmp_path, {}, meant)
+    floats = {"b.weight": np.ones((4, 4), np.float32)}
+    with pytest.raises(ParityError, match=r"b\.weight"):
+        check_floats(tmp_path, {"b.weight": floats["b.weight"] * 1.01}, floats, slack=1e-3)
+    with pytest.raises(ParityError, match="does not hold"):
+        check_floats(tmp_path, {}, floats, slack=1e-3)
