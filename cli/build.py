@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from ..export.build import Built
+    from ..export.listening import Panel
     from ..export.plan import Plan
     from ..reference.model import Model
 
@@ -31,6 +32,13 @@ def build(
     recipe: Annotated[Path | None, typer.Option(help="Precision per layer, for mixed.")] = None,
     calibration: Annotated[Path | None, typer.Option(help="Captured inputs, for w8a8.")] = None,
     default_steps: Annotated[int, typer.Option(help="Sampler steps when none are asked for.")] = 2,
+    audio: Annotated[
+        Path | None,
+        typer.Option(help="Speech to damage and restore: what every precision does to its sound."),
+    ] = None,
+    per_class: Annotated[
+        int, typer.Option(min=1, help="Clips of each kind of damage, for --audio.")
+    ] = 1,
     report: Annotated[Path | None, typer.Option(help="File for the measurements (JSON).")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the plan, write nothing.")
@@ -63,6 +71,7 @@ def build(
         rows = _planned(plan)
         print(reports.to_json({"plan": rows}) if as_json else _plan_table(rows))
         return
+    panel = _panel(audio, per_class, default_steps, plan) if audio else None
     if not quiet:
         typer.echo(_plan_table(_planned(plan)) + "\n", err=True)
     with counting("exporting", total=len(plan.rows), quiet=quiet) as advance:
@@ -75,15 +84,21 @@ def build(
             started=lambda _: advance(),
         )
     result = _result(model, built)
+    if panel:
+        result["audio"] = _heard(built, out, panel, quiet=quiet)
     if report:
         options: dict[str, object] = {"weights": weights, "untrained": untrained}
         options |= {"formats": formats, "precisions": precisions, "components": components or None}
         options |= {"recipe": recipe, "calibration": calibration, "report": report}
+        options |= {"default-steps": default_steps}
+        options |= {"audio": audio, "per-class": per_class} if audio else {}
         reports.write(_about(out, options) | result, report)
     if as_json:
         print(reports.to_json(result))
     elif not quiet:
         print(_result_table(result))
+        if panel:
+            print("\n" + _audio_table(result["audio"]))
 
 
 def _model(weights: Path | None, untrained: str | None) -> Model:
@@ -97,6 +112,28 @@ def _model(weights: Path | None, untrained: str | None) -> Model:
     if weights is not None:
         raise UsageError("give --weights or --untrained, not both")
     return Model(named(untrained)).eval()
+
+
+def _panel(audio: Path, per_class: int, default_steps: int, plan: Plan) -> Panel:
+    from ..benchmarks.testset import pairs
+    from ..export import chains
+    from ..export.listening import Panel
+
+    chains.check(plan)
+    heard = list(pairs(audio, "valid", seed=0, per_class=per_class))
+    return Panel(heard, steps=default_steps, seed=0)
+
+
+def _heard(built: Built, out: Path, panel: Panel, *, quiet: bool) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    from ..export import chains
+    from ..export.listening import Budget
+    from .progress import tracked
+
+    total = chains.count(built)
+    found = chains.hear(built, out, panel, Budget())
+    return [asdict(one) for one in tracked(found, "listening", total=total, quiet=quiet)]
 
 
 def _items(text: str) -> list[str]:
@@ -141,6 +178,7 @@ def _result(model: Model, built: Built) -> dict[str, Any]:
             "parity_db": m.parity_db,
             "ms_per_s": m.ms_per_s,
             "left_out": built.dropped.get(m.artifact.path),
+            "findings": list(m.findings),
         }
         for m in built.measured
     ]
@@ -162,15 +200,39 @@ def _result_table(result: dict[str, Any]) -> str:
                 f"{row['of_fp32']:.1%}",
                 _figure(row["parity_db"]),
                 _figure(row["ms_per_s"]),
-                f"left out: {row['left_out']}" if row["left_out"] else "",
+                _note(row),
             ]
             for row in result["rows"]
         ),
     )
 
 
+def _note(row: dict[str, Any]) -> str:
+    left_out = [f"left out: {row['left_out']}"] if row["left_out"] else []
+    return "; ".join([*left_out, *(f"neural engine: {one}" for one in row["findings"])])
+
+
 def _figure(value: float | None) -> str:
     return "not run" if value is None else f"{value:.1f}"
+
+
+def _audio_table(rows: list[dict[str, Any]]) -> str:
+    from ..benchmarks.report import table
+    from ..export.listening import METRICS
+
+    return table(
+        ["whole chain", "precision", "MB", "LSD", "ESTOI", "DNSMOS OVRL", "within budget"],
+        (
+            [
+                f"{row['format']} on {row['engine']}",
+                row["precision"],
+                f"{row['bytes'] / 1e6:.2f}",
+                *(f"{row['deltas'][metric]['mean']:+.4f}" for metric in METRICS),
+                "yes" if row["holds"] else "NO",
+            ]
+            for row in rows
+        ),
+    )
 
 
 def _about(out: Path, options: dict[str, object]) -> dict[str, Any]:

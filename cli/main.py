@@ -12,9 +12,15 @@ import typer
 from ..core.errors import ToolkitError
 from .bench import bench
 from .build import build
+from .calibrate import calibrate
+from .distill import distill
 from .evaluate import evaluate
+from .parity import parity
 from .plot import plot
 from .restore import restore
+from .search import search
+from .selftest import selftest
+from .steps import steps
 from .train import train
 
 app = typer.Typer(
@@ -25,10 +31,16 @@ app = typer.Typer(
 )
 app.command("restore")(restore)
 app.command("train")(train)
+app.command("distill")(distill)
+app.command("calibrate")(calibrate)
+app.command("search")(search)
 app.command("build")(build)
 app.command("evaluate")(evaluate)
+app.command("steps")(steps)
 app.command("bench")(bench)
 app.command("plot")(plot)
+app.command("parity")(parity)
+app.command("selftest")(selftest)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -40,6 +40,9 @@ def restore(
         Path | None, typer.Option(help="Folder of a model.", show_default="built-in")
     ] = None,
     backend: Annotated[str, typer.Option(help="Engine that runs the model.")] = "ort",
+    precision: Annotated[
+        str | None, typer.Option(help="fp32, fp16, int8, ...", show_default="the bundle's first")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print warnings and errors only.")] = False,
     overwrite: Annotated[
@@ -51,7 +54,7 @@ def restore(
     from ..runtimes.restorer import Restorer
 
     jobs = _jobs(source, target, overwrite=overwrite)
-    restorer = Restorer.load(bundle, backend=backend, threads=threads)
+    restorer = Restorer.load(bundle, backend=backend, precision=precision, threads=threads)
     restorer.accepted_steps(steps)
 
     def run(given: Path, made: Path, progress: Callable[[float], None]) -> RestoredFile:

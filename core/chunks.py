@@ -18,8 +18,8 @@ ChunkFunction = Callable[[Array, int], Array]
 class ChunkPlan:
     """Sizes in samples; chunk and context are whole latent frames of `hop` samples.
 
-    The function sees `context` samples on both sides of a chunk where the signal has them, and
-    what it makes of them is dropped, but for `fade` samples after the chunk.
+    The function sees `context` samples on both sides of a chunk (none before the signal, silence
+    after it), and what it makes of them is dropped, but for `fade` samples after the chunk.
     """
 
     hop: int
@@ -68,12 +68,17 @@ class ChunkStream:
         return np.concatenate(done)
 
     def flush(self) -> Array:
-        """The rest (m,) of the signal, which ends here: as many samples out as came in."""
-        count = len(self._held)
-        if not count:
+        """The rest (m,) of the signal, which ends here: as many samples out as came in.
+
+        A context of silence follows the signal, so that it does not matter to its last second
+        whether a function pads what it is given.
+        """
+        due = self._held_end - self._chunk_begin
+        if not due:
             return self._tail
-        padded = np.pad(self._held, (0, -count % self._plan.hop))
-        return self._apply(padded)[: count - (self._chunk_begin - self._held_begin)]
+        silence = np.zeros(-self._held_end % self._plan.hop + self._plan.context, np.float32)
+        finished = self.process(silence)
+        return np.concatenate([finished, self._apply(self._held)])[:due]
 
     @property
     def _held_end(self) -> int:

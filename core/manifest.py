@@ -57,14 +57,14 @@ def load(root: Path) -> Manifest:
         raise IntegrityError(f"{root}: no readable {NAME}: {error}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise IntegrityError(f"{path}: not a bundle manifest: {error}") from error
-    for file in _files(manifest):
+    for file in files(manifest):
         _check_inside(file.path, path)
     return manifest
 
 
 def verify(manifest: Manifest, root: Path) -> None:
     """Hash every file and package; raises `IntegrityError` for one that is missing or altered."""
-    for file in _files(manifest):
+    for file in files(manifest):
         path = root / file.path
         if not path.exists():
             raise IntegrityError(f"{path}: missing from the bundle")
@@ -82,7 +82,8 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _files(manifest: Manifest) -> set[File]:
+def files(manifest: Manifest) -> set[File]:
+    """Every file that the manifest lists."""
     listed = {file for artifact in manifest.artifacts for file in artifact.files}
     return listed | ({manifest.golden} if manifest.golden else set())
 

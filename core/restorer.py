@@ -12,7 +12,7 @@ from .chunks import ChunkFunction, ChunkPlan, ChunkStream
 from .errors import AudioError, UsageError
 from .frontend import FrontEnd, istft, log_mel, stft
 from .loudness import LoudnessMeter, gain_to
-from .sampler import ddim
+from .sampler import Sample, ddim
 from .spec import Array, Runner
 
 PARTS = ("recovery", "encoder", "denoiser", "decoder")
@@ -52,7 +52,10 @@ class Restorer:
     """Speech of any rate to restored speech at 48 kHz.
 
     `runners` holds one runner per name in `PARTS`; `sampler` lists the diffusion times of every
-    accepted number of steps. Raises `UsageError` for a missing part or sizes that do not fit.
+    accepted number of steps, `sample` is what walks them. `buckets` are the only numbers of latent
+    frames that the runners take, rising (none: any): chunks are then no longer than the last one,
+    and silence follows each up to the next. Raises `UsageError` for a missing part or sizes that
+    do not fit.
     """
 
     def __init__(
@@ -64,6 +67,8 @@ class Restorer:
         default_steps: int,
         chunk_s: float = CHUNK_S,
         context_s: float = CONTEXT_S,
+        sample: Sample[Array] = ddim,
+        buckets: Sequence[int] = (),
     ) -> None:
         if missing := [part for part in PARTS if part not in runners]:
             raise UsageError(f"the model lacks {', '.join(missing)}; needed are {', '.join(PARTS)}")
@@ -71,6 +76,11 @@ class Restorer:
         self.sampler = sampler
         self.default_steps = default_steps
         self._runners = runners
+        self._sampled = sample
+        self._buckets = buckets
+        if buckets:
+            longest_s = buckets[-1] * front.latent_hop / front.sample_rate_hz
+            chunk_s = min(chunk_s, longest_s - 2 * context_s)
         self._plan = ChunkPlan.of_seconds(
             rate_hz=front.sample_rate_hz,
             hop=front.latent_hop,
@@ -117,7 +127,20 @@ class Restorer:
 
     def _stream(self, function: ChunkFunction, loudness_lufs: Sequence[float]) -> RestorationStream:
         gains = [gain_to(self.front.loudness_lufs, lufs) for lufs in loudness_lufs]
-        return RestorationStream(function, self._plan, gains)
+        return RestorationStream(self._in_buckets(function), self._plan, gains)
+
+    def _in_buckets(self, function: ChunkFunction) -> ChunkFunction:
+        """The function, given waves with silence behind them up to an accepted length."""
+        if not self._buckets:
+            return function
+
+        def padded(wave: Array, first_frame: int) -> Array:
+            hop = self.front.latent_hop
+            frames = next(count for count in self._buckets if count * hop >= len(wave))
+            silence = (0, frames * hop - len(wave))
+            return function(np.pad(wave, silence), first_frame)[: len(wave)]
+
+        return padded
 
     def _restoring(self, steps: int | None, seed: int) -> ChunkFunction:
         times = self.sampler[self.accepted_steps(steps)]
@@ -147,8 +170,7 @@ class Restorer:
             inputs = {"noisy": noisy, "condition": condition, "time": time}
             return self._runners["denoiser"](inputs)["clean"]
 
-        latent: Array = ddim(denoise, condition, start, times)
-        return latent
+        return self._sampled(denoise, condition, start, times)
 
 
 def measure(blocks: Iterable[Array], channels: int) -> list[float]:

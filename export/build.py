@@ -16,6 +16,7 @@ from ..core.errors import BackendMissingError, UsageError
 from ..core.manifest import Manifest
 from ..core.sampler import timesteps
 from ..core.spec import Arrays, Artifact, ExportJob, Precision, Runner
+from ..parity import golden
 from ..reference.components import components
 from ..reference.model import Model, load, save_part
 from ..runtimes import on_torch
@@ -84,6 +85,7 @@ def _write(model: Model, plan: Plan, out: Path, default_steps: int, started: Sta
         noise_sha256=noise.golden_hash(),
         artifacts=tuple(m.artifact for m in measured if m.artifact.path not in dropped),
     )
+    manifest = golden.write(manifest, out)
     _remove_unlisted(manifest, out)
     bundles.save(manifest, out)
     return Built(manifest, measured, dropped)
@@ -120,7 +122,17 @@ def _row(
     samples = captured if row.precision is Precision.W8A8 else few
     job = ExportJob(component, module, row.precision, out, front, integers, samples)
     artifact = _exported(row, job, plan.sources)
-    return measure(artifact, out, component, reference, few, front)
+    measured = measure(artifact, out, component, reference, few, front)
+    return replace(measured, findings=_findings(artifact, out))
+
+
+def _findings(artifact: Artifact, out: Path) -> list[str]:
+    """What the lint says of a part with fixed lengths: those are for the neural engine."""
+    if not artifact.buckets:
+        return []
+    from .coreml_lint import lint
+
+    return [f"{one.operation} {one.problem}" for one in lint(out / artifact.path)]
 
 
 def _exported(row: Row, job: ExportJob, sources: Mapping[str, str]) -> Artifact:
@@ -137,7 +149,7 @@ def _exported(row: Row, job: ExportJob, sources: Mapping[str, str]) -> Artifact:
 
 def _remove_unlisted(manifest: Manifest, out: Path) -> None:
     """Checkpoints that no graph reads, and what was not worth keeping."""
-    listed = {file.path for artifact in manifest.artifacts for file in artifact.files}
+    listed = {file.path for file in bundles.files(manifest)}
     for path in out.iterdir():
         if path.name not in listed:
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -36,7 +36,7 @@ class Decoder(nn.Module):
         gain, generated, cosine, sine = self.head(self.blocks(x)).chunk(4, dim=-1)
         length = torch.rsqrt(cosine * cosine + sine * sine + 1e-4)
         # (gain * level + generated) along the recovered direction, which is recovered / level.
-        # A silent bin (level at its floor of 1e-4) has no direction, and so stays silent.
+        # A silent bin (level at its floor of 3e-4) has no direction, and so stays silent.
         factor = (F.relu(gain) + F.softplus(generated) / level.clamp(min=1e-3)) * length
         real, imaginary = recovered.chunk(2, dim=-1)
         turn_real, turn_imaginary = factor * cosine, factor * sine

@@ -1,72 +1,83 @@
-"""ONNX files on ONNX Runtime, on the CPU."""
+"""ONNX and ORT files on ONNX Runtime, on the CPU."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..core.errors import BackendMissingError, IntegrityError, UsageError
-from ..core.spec import Array, Arrays, Artifact, Runner
+from ..core.errors import BackendMissingError, IntegrityError
+from ..core.spec import Array, Arrays, Artifact, Precision, Runner
+from .signature import Input, check
 
-FORMATS: Sequence[str] = ("onnx",)
+FORMATS: Sequence[str] = ("onnx", "ort")
 
-_DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+WEIGHTS_ONLY = (Precision.INT8, Precision.INT4, Precision.MIXED)
+"""Precisions whose arithmetic is float32: integers are how they are stored."""
+
+_PROVIDER = "CPUExecutionProvider"
+_DTYPES: Mapping[str, np.dtype] = {
+    "tensor(float)": np.dtype(np.float32),
+    "tensor(float16)": np.dtype(np.float16),
+}
 
 
 def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
     """Open the graph below `root` on `threads` threads (0: the engine's own choice).
 
-    Raises `BackendMissingError` without onnxruntime, `IntegrityError` for a file it cannot open;
-    the runner raises `UsageError` for inputs that do not fit the graph.
+    Raises `BackendMissingError` without onnxruntime or its CPU provider, `IntegrityError` for a
+    file it cannot open; the runner, which several threads may call at once, raises `UsageError`
+    for inputs that do not fit the graph.
     """
-    session = _session(root / artifact.path, threads)
-    expected = session.get_inputs()
+    session = _session(root / artifact.path, threads, exact=artifact.precision in WEIGHTS_ONLY)
+    expected = [_declared(tensor) for tensor in session.get_inputs()]
     outputs = [output.name for output in session.get_outputs()]
 
     def run(arrays: Arrays) -> dict[str, Array]:
-        _check(artifact.component, expected, arrays)
+        check(artifact.component, expected, arrays)
         return dict(zip(outputs, session.run(outputs, dict(arrays)), strict=True))
 
     return run
 
 
-def _session(path: Path, threads: int) -> Any:
+def settings() -> Mapping[str, str]:
+    """Engine, version and provider, for reports; raises `BackendMissingError` without it."""
+    return {"engine": "onnxruntime", "version": _engine().__version__, "provider": _PROVIDER}
+
+
+def _engine() -> Any:
     try:
-        import onnxruntime as ort
+        import onnxruntime
     except ImportError as error:
         raise BackendMissingError(
             f"onnxruntime cannot be imported ({error}); install it with: pip install onnxruntime"
         ) from error
+    return onnxruntime
+
+
+def _session(path: Path, threads: int, *, exact: bool) -> Any:
+    ort = _engine()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # Signals have any length: a pattern planned for one length only costs memory at the next.
     options.enable_mem_pattern = False
+    if exact:
+        # Left to itself the engine also rounds what such weights are multiplied with.
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
-        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(path, options, providers=[_PROVIDER])
     except Exception as error:  # onnxruntime's errors share no narrower public base
         raise IntegrityError(f"{path} cannot be opened by onnxruntime: {error}") from error
+    if session.get_providers() != [_PROVIDER]:
+        raise BackendMissingError(f"onnxruntime fell back to {session.get_providers()} for {path}")
+    return session
 
 
-def _check(component: str, expected: Sequence[Any], arrays: Arrays) -> None:
-    names = {tensor.name for tensor in expected}
-    if arrays.keys() != names:
-        raise UsageError(f"{component} takes the inputs {sorted(names)}, not {sorted(arrays)}")
-    for tensor in expected:
-        array = arrays[tensor.name]
-        if array.dtype != _DTYPES.get(tensor.type) or not _fits(array.shape, tensor.shape):
-            raise UsageError(
-                f"{component} takes {tensor.name} as {tensor.type} of shape {tensor.shape}, "
-                f"not {array.dtype} of shape {list(array.shape)}"
-            )
-
-
-def _fits(shape: Sequence[int], declared: Sequence[int | str | None]) -> bool:
-    """Same rank, and the same size on every axis that has a fixed one."""
-    return len(shape) == len(declared) and all(
-        size == axis or not isinstance(axis, int)
-        for size, axis in zip(shape, declared, strict=True)
-    )
+def _declared(tensor: Any) -> Input:
+    shape = tuple(axis if isinstance(axis, int) else None for axis in tensor.shape)
+    if tensor.type not in _DTYPES:
+        raise IntegrityError(f"the input {tensor.name} is a {tensor.type}; a part takes floats")
+    return Input(tensor.name, _DTYPES[tensor.type], shape)

@@ -28,14 +28,16 @@ class Restorer(restorer.Restorer):
         path: Path | None = None,
         *,
         backend: str = "ort",
+        precision: str | None = None,
         threads: int | None = None,
         chunk_s: float = restorer.CHUNK_S,
     ) -> Self:
         """Open the bundle folder `path` (None: the embedded one) on an engine.
 
-        `threads` None leaves the number to the engine; `chunk_s` trades memory for the context
-        computed twice, not the result. Raises `UsageError` for an unknown
-        backend, `BackendMissingError` for one that is not installed and `IntegrityError` for a
+        `precision` None takes the bundle's first of each part, `threads` None leaves the number
+        to the engine; `chunk_s` trades memory for the context computed twice, not the result.
+        Raises `UsageError` for an unknown backend or a precision that the bundle does not hold,
+        `BackendMissingError` for an engine that is not installed and `IntegrityError` for a
         bundle that is missing, altered or without this backend's format.
         """
         root = EMBEDDED_BUNDLE if path is None else path
@@ -46,18 +48,14 @@ class Restorer(restorer.Restorer):
         bundles.verify(manifest, root)
         if manifest.noise_sha256 != noise.golden_hash():
             raise IntegrityError(f"{root} was made for another noise generator than this one")
-        runners = {
-            part: runtime.load(
-                _artifact(manifest.artifacts, part, runtime), root, threads=threads or 0
-            )
-            for part in restorer.PARTS
-        }
+        chosen = [pick(manifest.artifacts, part, runtime, precision) for part in restorer.PARTS]
         return cls(
-            runners,
+            {one.component: runtime.load(one, root, threads=threads or 0) for one in chosen},
             manifest.front,
             manifest.sampler,
             default_steps=manifest.default_steps,
             chunk_s=chunk_s,
+            buckets=shared_buckets(chosen),
         )
 
 
@@ -80,9 +78,32 @@ def runtime_of(backend: str) -> Runtime:
     return known[backend]
 
 
-def _artifact(artifacts: Sequence[Artifact], part: str, runtime: Runtime) -> Artifact:
-    """The first artifact of the part in a format of the engine: a bundle lists its best first."""
-    for artifact in artifacts:
-        if artifact.component == part and artifact.format in runtime.FORMATS:
+def pick(
+    artifacts: Sequence[Artifact], part: str, runtime: Runtime, precision: str | None
+) -> Artifact:
+    """The first artifact of the part that the engine opens, in `precision` unless that is None.
+
+    Raises `IntegrityError` where the bundle has none at all for the engine, `UsageError` where it
+    has none in this precision.
+    """
+    own = [a for a in artifacts if a.component == part and a.format in runtime.FORMATS]
+    if not own:
+        raise IntegrityError(f"the bundle holds no {part} as {' or '.join(runtime.FORMATS)}")
+    for artifact in own:
+        if precision in (None, artifact.precision):
             return artifact
-    raise IntegrityError(f"the bundle holds no {part} as {' or '.join(runtime.FORMATS)}")
+    accepted = ", ".join(dict.fromkeys(a.precision for a in own))
+    raise UsageError(f"the bundle holds no {part} in {precision}; accepted: {accepted}")
+
+
+def shared_buckets(artifacts: Sequence[Artifact]) -> tuple[int, ...]:
+    """The numbers of latent frames that all the artifacts take, rising; none where any will do.
+
+    Raises `IntegrityError` where they have no number in common.
+    """
+    limited = [set(artifact.buckets) for artifact in artifacts if artifact.buckets]
+    if not limited:
+        return ()
+    if shared := set.intersection(*limited):
+        return tuple(sorted(shared))
+    raise IntegrityError("the parts of this bundle take no common number of latent frames")

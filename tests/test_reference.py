@@ -8,6 +8,7 @@ import torch
 
 from hiresldm.core import frontend
 from hiresldm.core.errors import IntegrityError
+from hiresldm.core.weights import weights_file
 from hiresldm.reference import frontend as torch_frontend
 from hiresldm.reference.components import components
 from hiresldm.reference.config import BASE, EDGE, ModelConfig, named
@@ -67,7 +68,7 @@ def test_the_latent_has_unit_variance_by_construction():
 
 def test_weights_that_do_not_fit_are_refused_by_name(tmp_path: Path):
     for part in PARTS:
-        data = (EMBEDDED_BUNDLE / f"{part}.safetensors").read_bytes()
+        data = weights_file(EMBEDDED_BUNDLE, part).read_bytes()
         (tmp_path / f"{part}.safetensors").write_bytes(data[:-10] if part == "encoder" else data)
     with pytest.raises(IntegrityError, match="encoder"):
         load(tmp_path)

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 import hiresldm
 from hiresldm.core.audio import RATE_HZ
-from hiresldm.core.errors import AudioError, UsageError
+from hiresldm.core.errors import AudioError, IntegrityError, UsageError
 from hiresldm.core.files import restore_file
 from hiresldm.core.frontend import FrontEnd
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.restorer import Restorer, measure
-from hiresldm.core.spec import Array, Arrays
+from hiresldm.core.spec import Array, Arrays, Artifact, Runner
+from hiresldm.runtimes.restorer import pick, runtime_of, shared_buckets
 
 MakeRestorer = Callable[..., Restorer]
 
@@ -124,6 +125,50 @@ def test_requests_that_cannot_be_met_are_refused(toy_restorer: MakeRestorer) -> 
             restorer(unfit, RATE_HZ)
     with pytest.raises(AudioError, match="0 Hz"):
         restorer(wave, 0)
+
+
+def test_parts_that_take_few_lengths_get_no_others(
+    toy_restorer: MakeRestorer, speech: Array
+) -> None:
+    """Silence fills a chunk up to the next bucket, and the result is that of any length."""
+    seen: set[int] = set()
+    free, buckets = toy_restorer(chunk_s=0.7, context_s=0.3), (30, 60, 100)
+
+    def noted(runner: Runner) -> Runner:
+        def run(arrays: Arrays) -> dict[str, Array]:
+            seen.add(arrays["latent"].shape[1])
+            return runner(arrays)
+
+        return run
+
+    runners = {**free._runners, "decoder": noted(free._runners["decoder"])}
+    restorer = Restorer(
+        runners, FrontEnd(), {2: (1.0, 0.5)}, default_steps=2, context_s=0.3, buckets=buckets
+    )
+    made = restorer(speech, RATE_HZ)
+    assert seen <= set(buckets) and len(made) == len(speech)
+    assert _snr_db(free(speech, RATE_HZ), made) > 50
+    one_frame = restorer(speech[:100], RATE_HZ)
+    assert one_frame.shape == (100,) and 30 in seen
+
+
+def test_a_precision_is_picked_by_name_and_buckets_are_shared() -> None:
+    def artifact(part: str, precision: str, *buckets: int) -> Artifact:
+        return Artifact(part, "onnx", precision, "x", "", (), (), {}, buckets=buckets)
+
+    listed = [artifact("encoder", "fp32"), artifact("encoder", "int8")]
+    runtime = runtime_of("ort")
+    assert pick(listed, "encoder", runtime, None).precision == "fp32"
+    assert pick(listed, "encoder", runtime, "int8").precision == "int8"
+    with pytest.raises(UsageError, match="no encoder in int4; accepted: fp32, int8"):
+        pick(listed, "encoder", runtime, "int4")
+    with pytest.raises(IntegrityError, match="no decoder as onnx"):
+        pick(listed, "decoder", runtime, None)
+    several = [artifact("a", "fp16", 64, 32), artifact("b", "fp16"), artifact("c", "fp16", 32, 16)]
+    assert shared_buckets(several) == (32,)
+    assert shared_buckets(listed) == ()
+    with pytest.raises(IntegrityError, match="no common number"):
+        shared_buckets([artifact("a", "fp16", 64), artifact("b", "fp16", 32)])
 
 
 def test_a_file_is_restored_as_its_wave_is(

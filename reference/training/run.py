@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.errors import UsageError
+from ...core.weights import weights_file
 from ..config import ModelConfig
 from ..model import load_part
 from .cache import open_or_render
@@ -37,7 +38,7 @@ def train(job: Job, *, resume: bool, quiet: bool) -> State:
     stage = _stage(job)
     if job.init is not None and not resume:
         for name, part in stage.parts.items():
-            load_part(part, job.init / f"{name}.safetensors")
+            load_part(part, weights_file(job.init, name))
     cache = open_or_render(
         job.data, "train", job.out / "cache" / "train", variants=job.variants, seed=job.seed
     )

@@ -1,0 +1,119 @@
+"""The whole chain against the reference's: by decibels where nothing is lost, else by ear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..benchmarks import scores
+from ..benchmarks.testset import Pair
+from ..core.audio import RATE_HZ
+from ..core.errors import BackendMissingError
+from ..core.manifest import Manifest
+from ..core.spec import Array, Precision, Runner
+from . import inputs
+from .candidates import Candidate
+from .judge import distance
+from .oracle import restorer_of
+from .parts import tried
+from .rows import CHAIN, END_TO_END, LIMIT_DB, Row, Status
+from .thresholds import Thresholds
+
+_HIGHER_IS_BETTER = {"lsd": False, "estoi": True, "dnsmos_ovrl": True}
+_SCORERS = ("lsd", "estoi", "dnsmos")
+
+
+@dataclass
+class AudioJudge:
+    """Judges restored speech: the same host, seed and chunks around both sets of parts."""
+
+    reference: Mapping[str, Runner]
+    manifest: Manifest
+    thresholds: Thresholds
+    full: bool
+    _restored: dict[tuple[int, ...], dict[str, Array]] = field(default_factory=dict)
+
+    def rows(self, candidate: Candidate) -> Iterator[Row]:
+        """The rows of the candidate's whole chain."""
+        made = self._made(candidate.runners, candidate.buckets)
+        wanted = self.expected(candidate.buckets)
+        yield from self.compared(candidate, wanted, made)
+
+    def compared(
+        self, candidate: Candidate, wanted: Mapping[str, Array], made: Mapping[str, Array | str]
+    ) -> Iterator[Row]:
+        """Rows over restored waves (N,) by kind, as reference and candidate made them."""
+        waves = {kind: wave for kind, wave in made.items() if not isinstance(wave, str)}
+        broken = {kind: distance(wanted[kind], wave).fault for kind, wave in waves.items()}
+        broken |= {kind: wave for kind, wave in made.items() if isinstance(wave, str)}
+        faults = [f"{kind}: {fault}" for kind, fault in broken.items() if fault]
+        if faults:
+            yield candidate.row(CHAIN, END_TO_END, Status.FAIL, "; ".join(faults))
+        elif candidate.precision == Precision.FP32:
+            yield self._by_decibels(candidate, wanted, waves)
+        else:
+            yield from self._by_ear(candidate, wanted, waves)
+
+    def _by_decibels(
+        self, candidate: Candidate, wanted: Mapping[str, Array], made: Mapping[str, Array]
+    ) -> Row:
+        about = {"component": CHAIN, "format": candidate.format, "runtime": candidate.runtime}
+        floor = self.thresholds.floor("chain_db", precision=candidate.precision, **about)
+        values = {kind: distance(wave, made[kind]).snr_db for kind, wave in wanted.items()}
+        kind = min(values, key=lambda kind: values[kind])
+        status = Status.PASS if values[kind] >= floor else Status.FAIL
+        value = float(np.clip(values[kind], -LIMIT_DB, LIMIT_DB))
+        return candidate.row(
+            CHAIN, END_TO_END, status, f"worst on {kind}", value=value, floor=floor
+        )
+
+    def _by_ear(
+        self, candidate: Candidate, wanted: Mapping[str, Array], made: Mapping[str, Array]
+    ) -> Iterator[Row]:
+        reference, got = _means(wanted), _means(made)
+        absent = [metric for metric in _HIGHER_IS_BETTER if metric not in got]
+        note = f"{', '.join(absent)} need: pip install 'hiresldm[quality]'" if absent else ""
+        for metric, value in got.items():
+            gained = value - reference[metric]
+            gained = gained if _HIGHER_IS_BETTER[metric] else -gained
+            floor = -self.thresholds.audio[metric]
+            status = Status.PASS if gained >= floor else Status.FAIL
+            scope = f"{END_TO_END}, {metric}"
+            yield candidate.row(CHAIN, scope, status, note, value=gained, floor=floor)
+
+    def expected(self, buckets: tuple[int, ...]) -> dict[str, Array]:
+        """What the reference restores, by kind of speech, where its parts take `buckets`."""
+        if buckets not in self._restored:
+            made = self._made(self.reference, buckets)
+            self._restored[buckets] = {k: w for k, w in made.items() if not isinstance(w, str)}
+        return self._restored[buckets]
+
+    def _made(
+        self, runners: Mapping[str, Runner], buckets: tuple[int, ...]
+    ) -> dict[str, Array | str]:
+        restorer = restorer_of(runners, self.manifest, buckets=buckets)
+        waves = inputs.speech()
+        kinds = waves if self.full else (inputs.NOISY,)
+        return {kind: tried(lambda wave: restorer(wave, RATE_HZ), waves[kind]) for kind in kinds}
+
+
+def _means(restored: Mapping[str, Array]) -> dict[str, float]:
+    """Mean over waves of each metric of the budget that this installation can measure."""
+    clean = inputs.speech()[inputs.CLEAN]
+    chosen = [one for one in scores.choose(_SCORERS, referenced=True) if _installed(one)]
+    rows = [
+        scores.score(Pair(kind, (kind,), kind, "", RATE_HZ / 2, clean, clean), wave, chosen)
+        for kind, wave in restored.items()
+    ]
+    measured = [metric for metric in _HIGHER_IS_BETTER if metric in rows[0]]
+    return {metric: float(np.mean([row[metric] for row in rows])) for metric in measured}
+
+
+def _installed(scorer: scores.Scorer) -> bool:
+    try:
+        scores.require([scorer])
+    except BackendMissingError:
+        return False
+    return True

@@ -1,0 +1,161 @@
+"""Golden vectors: a moment of speech, and what the reference made of it, inside the bundle.
+
+They prove a bundle where torch is not installed, and prove the reference itself: an altered
+weight changes what is computed from it on every engine alike, but not what was written down.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core import manifest as bundles
+from ..core.errors import IntegrityError, UsageError
+from ..core.manifest import Manifest
+from ..core.spec import Array, File, Runner
+from . import inputs, thresholds
+from .candidates import Candidate, candidates
+from .judge import distance
+from .oracle import Trace, trace
+from .parts import Limits, fault_of
+from .rows import CHAIN, GOLDEN, LIMIT_DB, Row, Status
+
+SPEECH_FRAMES = 12
+"""Latent frames of speech, 0.24 s; silence follows where a part takes more."""
+_KEPT_VALUES = 6200
+"""Of each output about so many values are kept, as whole frames."""
+_WAVE = "wave"
+
+
+@dataclass(frozen=True)
+class Golden:
+    """The wave (N,), and by number of latent frames the kept frames of every output."""
+
+    wave: Array
+    outputs: Mapping[int, Mapping[str, Array]]
+
+
+def write(manifest: Manifest, root: Path) -> Manifest:
+    """Write the vectors of the model in `root` and give the manifest that lists them.
+
+    The caller saves the manifest. Raises `IntegrityError` for unreadable weights.
+    """
+    from ..reference.components import components
+    from ..reference.model import load
+    from ..runtimes import on_torch
+
+    model = load(root)
+    parts = components(model.config)
+    runners = {part.name: on_torch.runner(part, part.build(model)) for part in parts}
+    samples = SPEECH_FRAMES * manifest.front.latent_hop
+    stored = np.rint(inputs.signals(samples)[inputs.NOISY] * 32767).astype(np.int16)
+    arrays: dict[str, Any] = {_WAVE: stored}
+    for frames in _lengths(manifest):
+        made = _run(runners, manifest, _as_wave(stored), frames)
+        arrays |= {f"{frames}/{name}": kept for name, kept in made.items()}
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    draft = root / "golden.partial"
+    draft.write_bytes(content.getvalue())
+    digest = bundles.sha256_of(draft)
+    path = draft.rename(root / f"golden.{digest[:12]}.npz")
+    return replace(manifest, golden=File(path.name, digest))
+
+
+def check(root: Path) -> Iterator[Row]:
+    """Rows of every artifact of the bundle on every engine present, without torch.
+
+    Raises `IntegrityError` for a bundle that is altered, and `UsageError` for one that was built
+    without golden vectors.
+    """
+    manifest = bundles.load(root)
+    bundles.verify(manifest, root)
+    if manifest.golden is None:
+        raise UsageError(f"{root} holds no golden vectors; build it again, or use parity")
+    for candidate in candidates(manifest, root):
+        yield from candidate.faults
+        yield from rows(manifest, root, candidate)
+
+
+def rows(manifest: Manifest, root: Path, candidate: Candidate) -> Iterator[Row]:
+    """Rows of one candidate; none where the bundle holds no vectors or a part did not open."""
+    if manifest.golden is None or not candidate.complete:
+        return
+    golden = _read(root / manifest.golden.path)
+    frames = candidate.buckets[0] if candidate.buckets else SPEECH_FRAMES
+    expected = golden.outputs[frames]
+    try:
+        made = _run(candidate.runners, manifest, golden.wave, frames)
+    except Exception as error:  # whatever an engine throws at an input is a finding
+        yield candidate.row(CHAIN, GOLDEN, Status.FAIL, f"does not run: {error}")
+        return
+    own = {artifact.component for artifact in candidate.artifacts} or set(expected)
+    for name, wanted in expected.items():
+        if name in own | {CHAIN}:
+            yield _row(candidate, name, wanted, made[name])
+
+
+def _row(candidate: Candidate, name: str, wanted: Array, got: Array) -> Row:
+    far = distance(wanted, got)
+    floor = thresholds.load().floor(
+        "golden_db",
+        component=name,
+        format=candidate.format,
+        precision=candidate.precision,
+        runtime=candidate.runtime,
+    )
+    fault = fault_of(far, Limits(floor, -np.inf, -np.inf), speech=True)
+    value = float(np.clip(far.snr_db, -LIMIT_DB, LIMIT_DB))
+    status = Status.FAIL if fault else Status.PASS
+    return candidate.row(name, GOLDEN, status, fault, value=value, floor=floor)
+
+
+def _run(
+    runners: Mapping[str, Runner], manifest: Manifest, wave: Array, frames: int
+) -> dict[str, Array]:
+    """What is kept of a run in which every part takes what the one before has made."""
+    padded = np.pad(wave, (0, frames * manifest.front.latent_hop - len(wave)))
+    made: Trace = trace(runners, manifest, padded)
+    share = len(wave) / len(padded)
+    kept = {
+        name: _kept(next(iter(calls[-1].outputs.values())), share)
+        for name, calls in made.calls.items()
+    }
+    return kept | {CHAIN: made.wave[: len(wave)].reshape(-1, 1).astype(np.float16)}
+
+
+def _kept(output: Array, share: float) -> Array:
+    """Evenly spread frames of the part (share) of an output (1, T, C) that holds speech."""
+    frames, channels = round(output.shape[1] * share), output.shape[2]
+    count = min(frames, max(2, _KEPT_VALUES // channels))
+    kept: Array = output[0, np.linspace(0, frames - 1, count).astype(int)]
+    return kept
+
+
+def _read(path: Path) -> Golden:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        wave = _as_wave(arrays.pop(_WAVE))
+        outputs: dict[int, dict[str, Array]] = {}
+        for name, kept in arrays.items():
+            frames, _, part = name.partition("/")
+            outputs.setdefault(int(frames), {})[part] = kept.astype(np.float32)
+        return Golden(wave, outputs)
+    except (OSError, ValueError, KeyError) as error:
+        raise IntegrityError(f"{path}: not golden vectors: {error}") from error
+
+
+def _lengths(manifest: Manifest) -> list[int]:
+    """The lengths of the vectors: one that any part takes, and the first bucket of the others."""
+    firsts = {a.buckets[0] for a in manifest.artifacts if a.buckets}
+    return sorted({SPEECH_FRAMES, *firsts})
+
+
+def _as_wave(stored: np.ndarray) -> Array:
+    return stored.astype(np.float32) / np.float32(32767)

@@ -1,0 +1,227 @@
+"""Single parts against the reference: on whole inputs, at every step, and through the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from ..core.manifest import Manifest
+from ..core.spec import Array, Artifact, Component, Dim, Runner
+from . import inputs
+from .candidates import Candidate
+from .judge import Distance, distance, power
+from .oracle import Call, Trace, trace
+from .rows import LIMIT_DB, Row, Status
+from .thresholds import Thresholds
+
+T = TypeVar("T")
+DENOISER = "denoiser"
+ODD, SHORT, CHUNK = 37, 64, 500
+"""Latent frames: a number that no exporter traces, the most at which every kind of input is
+quick, and those of a whole default chunk with its context."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """An input of one kind, and what the reference made of it."""
+
+    kind: str
+    call: Call
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A part that failed: the input it did worst on, and what it gave, if anything."""
+
+    row: Row
+    case: Case
+    got: Array | str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a distance must reach, in dB."""
+
+    whole: float
+    channel: float
+    peak: float
+
+
+@dataclass
+class PartJudge:
+    """Judges parts by what they make of the inputs captured from runs of the reference."""
+
+    reference: Mapping[str, Runner]
+    components: Mapping[str, Component]
+    manifest: Manifest
+    thresholds: Thresholds
+    full: bool
+    findings: list[Finding] = field(default_factory=list)
+    """Every failure of a single part, in order."""
+    _traces: dict[tuple[int, int], dict[str, Trace]] = field(default_factory=dict)
+
+    def rows(self, candidate: Candidate) -> Iterator[Row]:
+        """Rows of every part of the candidate that opened."""
+        for artifact in candidate.artifacts:
+            if artifact.component in candidate.runners:
+                for frames in self._lengths(artifact):
+                    yield self._row(candidate, artifact.component, frames)
+                if artifact.component == DENOISER:
+                    yield from self._sampling(candidate, artifact)
+
+    def cases(self, part: str, frames: int, steps: int, index: int = 0) -> list[Case]:
+        """Every kind of input with the reference's call number `index` of the part."""
+        traces = self._traced(frames, steps)
+        return [Case(kind, made.calls[part][index]) for kind, made in traces.items()]
+
+    def _row(self, candidate: Candidate, part: str, frames: int) -> Row:
+        cases = self.cases(part, frames, self.manifest.default_steps)
+        scope = f"part, {frames} frames"
+        return self.judged(candidate, part, scope, "part_db", cases)
+
+    def _sampling(self, candidate: Candidate, artifact: Artifact) -> Iterator[Row]:
+        frames = artifact.buckets[0] if artifact.buckets else ODD
+        for steps in self._steps():
+            for index in range(steps):
+                cases = self.cases(DENOISER, frames, steps, index)
+                scope = f"step {index + 1} of {steps}"
+                yield self.judged(candidate, DENOISER, scope, "step_db", cases)
+            yield self._loop(candidate, frames, steps)
+
+    def _loop(self, candidate: Candidate, frames: int, steps: int) -> Row:
+        """The latent that reaches the decoder where the candidate samples on its own."""
+        mixed = {**self.reference, DENOISER: candidate.runners[DENOISER]}
+
+        waves = inputs.signals(frames * self.manifest.front.latent_hop)
+
+        def sampled(kind: str) -> Array:
+            made = trace(mixed, self.manifest, waves[kind], steps=steps)
+            return made.calls["decoder"][0].inputs["latent"]
+
+        decoded = self.cases("decoder", frames, steps)
+        expected = {case.kind: case.call.inputs["latent"] for case in decoded}
+        made = {kind: tried(sampled, kind) for kind in expected}
+        scope = f"loop of {steps}"
+        return self._verdict(candidate, DENOISER, scope, "loop_db", expected, made)[0]
+
+    def judged(
+        self, candidate: Candidate, part: str, scope: str, limit: str, cases: Sequence[Case]
+    ) -> Row:
+        """One row over all cases: the worst of them decides."""
+        name = self.components[part].outputs[0].name
+        runner = candidate.runners[part]
+
+        def output(call: Call) -> Array:
+            return runner(call.inputs)[name]
+
+        expected = {case.kind: case.call.outputs[name] for case in cases}
+        made = {case.kind: tried(output, case.call) for case in cases}
+        row, kind = self._verdict(candidate, part, scope, limit, expected, made)
+        if row.status is Status.FAIL:
+            case = next(case for case in cases if case.kind == kind)
+            self.findings.append(Finding(row, case, made[kind]))
+        return row
+
+    def _verdict(
+        self,
+        candidate: Candidate,
+        part: str,
+        scope: str,
+        limit: str,
+        expected: Mapping[str, Array],
+        made: Mapping[str, Array | str],
+    ) -> tuple[Row, str]:
+        """The row over all kinds of input, and the worst kind: one at fault, if there is any."""
+        limits = self.limits(candidate, part, limit)
+        least = self._least_power(expected)
+        far = {kind: compared(wanted, made[kind], least) for kind, wanted in expected.items()}
+        told = {
+            kind: fault_of(one, limits, speech=kind in inputs.speech()) for kind, one in far.items()
+        }
+        worst = min(far, key=lambda kind: (not told[kind], far[kind].snr_db))
+        status = Status.FAIL if any(told.values()) else Status.PASS
+        faults = "; ".join(f"{kind}: {fault}" for kind, fault in told.items() if fault)
+        lowest = min(far, key=lambda kind: far[kind].snr_db)
+        value = float(np.clip(far[lowest].snr_db, -LIMIT_DB, LIMIT_DB))
+        reason = faults or f"worst on {lowest}"
+        return candidate.row(part, scope, status, reason, value=value, floor=limits.whole), worst
+
+    def limits(self, candidate: Candidate, part: str, limit: str) -> Limits:
+        """What the candidate's part must reach in a scope whose limit is called `limit`."""
+        about = {
+            "component": part,
+            "format": candidate.format,
+            "precision": candidate.precision,
+            "runtime": candidate.runtime,
+        }
+        names = (limit, "channel_db", "peak_db")
+        return Limits(*(self.thresholds.floor(name, **about) for name in names))
+
+    def _least_power(self, expected: Mapping[str, Array]) -> float:
+        speech = [power(expected[kind]) for kind in inputs.speech() if kind in expected]
+        return float(np.mean(speech)) * 10 ** (-self.thresholds.quiet_db / 10) if speech else 0.0
+
+    def _traced(self, frames: int, steps: int) -> dict[str, Trace]:
+        key = (frames, steps)
+        if key not in self._traces:
+            waves = inputs.signals(frames * self.manifest.front.latent_hop)
+            kinds = waves if frames <= (CHUNK if self.full else SHORT) else inputs.FEW
+            self._traces[key] = {
+                kind: trace(self.reference, self.manifest, waves[kind], steps=steps)
+                for kind in kinds
+            }
+        return self._traces[key]
+
+    def _lengths(self, artifact: Artifact) -> Sequence[int]:
+        """The shortest, an odd one and a long one; of buckets the first and last, or all."""
+        if artifact.buckets:
+            return artifact.buckets if self.full else (artifact.buckets[0], artifact.buckets[-1])
+        low, high = _range(self.components[artifact.component])
+        return (low, ODD, CHUNK, high) if self.full else (low, ODD, CHUNK)
+
+    def _steps(self) -> Sequence[int]:
+        """Numbers of steps whose loop is run: the default and the next, or all."""
+        offered = sorted(self.manifest.sampler)
+        if self.full:
+            return offered
+        default = self.manifest.default_steps
+        return [n for n in offered if n >= default][:2]
+
+
+def fault_of(far: Distance, limits: Limits, *, speech: bool) -> str:
+    """In words, what is wrong with a distance; empty where nothing is."""
+    if far.fault:
+        return far.fault
+    if not far.snr_db >= limits.whole:
+        return f"{far.snr_db:.1f} dB"
+    if speech and not far.channel_db >= limits.channel:
+        return f"one channel at {far.channel_db:.1f} dB, needed {limits.channel:.0f}"
+    if speech and not far.peak_db >= limits.peak:
+        return f"one value at {far.peak_db:.1f} dB, needed {limits.peak:.0f}"
+    return ""
+
+
+def compared(wanted: Array, made: Array | str, least_power: float) -> Distance:
+    """The distance of what was made, or its fault in words where nothing was."""
+    if isinstance(made, str):
+        return Distance(-np.inf, -np.inf, -np.inf, made)
+    return distance(wanted, made, least_power=least_power)
+
+
+def tried(run: Callable[[T], Array], given: T) -> Array | str:
+    """What a function gives, or in words why it gives nothing."""
+    try:
+        return run(given)
+    except Exception as error:  # whatever an engine throws at an input is a finding
+        return f"does not run: {error}"
+
+
+def _range(component: Component) -> tuple[int, int]:
+    """The fewest and the most latent frames that the part declares."""
+    axes = [axis for tensor in component.inputs for axis in tensor.shape]
+    dims = [axis[1] if isinstance(axis, tuple) else axis for axis in axes]
+    dim = next(dim for dim in dims if isinstance(dim, Dim))
+    return dim.low, dim.high

@@ -1,0 +1,90 @@
+"""What to look at after a FAIL: the first bad operation, and files that reproduce it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from ..core.audio import RATE_HZ
+from ..core.errors import BackendMissingError, UsageError
+from ..core.frontend import FrontEnd, istft
+from ..core.spec import Array
+from .gate import Gate
+from .locate import locate
+from .parts import Finding
+
+_SAME_WEIGHTS = (
+    "no part differs from the reference: what fails is what both are made from; "
+    "compare with the trained weights by --weights"
+)
+
+
+def located(gate: Gate, out: Path) -> Iterator[str]:
+    """Where each part that failed goes wrong; its input and both outputs go below `out`.
+
+    Raises `UsageError` where `out` cannot be made.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make the folder {out}: {error.strerror}") from error
+    findings = {_name(finding): finding for finding in reversed(gate.parts.findings)}
+    if not findings:
+        yield _SAME_WEIGHTS
+    for name, finding in reversed(findings.items()):
+        yield f"{name}, on {finding.case.kind}: {_where(gate, finding)}"
+        yield f"{name}: saved as {_save(gate.manifest.front, out / name, finding)}"
+
+
+def _where(gate: Gate, finding: Finding) -> str:
+    row = finding.row
+    if isinstance(finding.got, str):
+        return finding.got
+    artifact = next(
+        a
+        for a in gate.manifest.artifacts
+        if (a.component, a.format, a.precision) == (row.component, row.format, row.precision)
+    )
+    part = gate.components[row.component]
+    module, inputs = part.build(gate.model), finding.case.call.inputs
+    culprit = locate(artifact, gate.root, part, module, inputs, row.floor or 0.0)
+    return str(culprit) if culprit else "every operation of the reference is found in it"
+
+
+def _save(front: FrontEnd, stem: Path, finding: Finding) -> str:
+    """Write what reproduces the failure; spectra also as waves and as a picture."""
+    call = finding.case.call
+    (name, expected), *_ = call.outputs.items()
+    arrays = {f"input.{key}": value for key, value in call.inputs.items()}
+    arrays["expected"] = expected
+    got = None if isinstance(finding.got, str) else finding.got
+    if got is not None:
+        arrays["got"] = got
+    path = stem.with_name(f"{stem.name}.npz")
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+    spectral = expected.shape[-1] == 2 * front.bins
+    if got is not None and got.shape == expected.shape and spectral and np.isfinite(got).all():
+        _save_waves(front, stem, expected[0], got[0])
+    return f"{path} ({name})"
+
+
+def _save_waves(front: FrontEnd, stem: Path, expected: Array, got: Array) -> None:
+    waves = {"expected": istft(expected, front), "got": istft(got, front)}
+    for name, wave in waves.items():
+        path = stem.with_name(f"{stem.name}.{name}.wav")
+        soundfile.write(path, wave, RATE_HZ, subtype="FLOAT")
+    waves["difference"] = waves["got"] - waves["expected"]
+    from ..benchmarks.spectrograms import draw
+
+    try:
+        draw(list(waves.items()), stem.with_name(f"{stem.name}.png"))
+    except BackendMissingError:
+        return  # the picture is an extra that needs matplotlib
+
+
+def _name(finding: Finding) -> str:
+    row = finding.row
+    return f"{row.component}-{row.format}-{row.precision}-{row.runtime}"

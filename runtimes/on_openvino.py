@@ -1,0 +1,89 @@
+"""OpenVINO IR on OpenVINO, on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import BackendMissingError, IntegrityError
+from ..core.spec import Array, Arrays, Artifact, Runner
+from .signature import Input, check
+
+FORMATS: Sequence[str] = ("openvino",)
+
+_DEVICE = "CPU"
+# Left to itself the engine computes in bfloat16 wherever the CPU has it, and says nothing.
+_PRECISION = "f32"
+
+
+def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
+    """Compile the IR below `root` in float32 on `threads` threads (0: the engine's own choice).
+
+    Raises `BackendMissingError` without openvino or where it will not compute in float32,
+    `IntegrityError` for a file it cannot open; the runner raises `UsageError` for inputs that do
+    not fit the graph, and makes threads that call it at once take turns.
+    """
+    model = _compiled(root / artifact.path, threads)
+    expected = [_declared(port) for port in model.inputs]
+    outputs = [port.get_any_name() for port in model.outputs]
+    request, turn = model.create_infer_request(), Lock()
+
+    def run(arrays: Arrays) -> dict[str, Array]:
+        check(artifact.component, expected, arrays)
+        with turn:
+            results = request.infer(dict(arrays))
+            return {name: np.array(results[name]) for name in outputs}
+
+    return run
+
+
+def settings() -> Mapping[str, str]:
+    """Engine, version, device and hints, for reports; raises `BackendMissingError` without it."""
+    return {
+        "engine": "openvino",
+        "version": _engine().__version__,
+        "device": _DEVICE,
+        "inference_precision": _PRECISION,
+    }
+
+
+def _engine() -> Any:
+    try:
+        import openvino
+    except ImportError as error:
+        raise BackendMissingError(
+            f"openvino cannot be imported ({error}); "
+            "install it with: pip install 'hiresldm[openvino]'"
+        ) from error
+    return openvino
+
+
+def _compiled(path: Path, threads: int) -> Any:
+    core = _engine().Core()
+    hints: dict[str, Any] = {"INFERENCE_PRECISION_HINT": _PRECISION, "PERFORMANCE_HINT": "LATENCY"}
+    if threads:
+        hints["INFERENCE_NUM_THREADS"] = threads
+    try:
+        model = core.compile_model(core.read_model(path), _DEVICE, hints)
+    except RuntimeError as error:
+        raise IntegrityError(f"{path} cannot be opened by openvino: {error}") from error
+    _refuse_fallback(model, path)
+    return model
+
+
+def _refuse_fallback(model: Any, path: Path) -> None:
+    precision = model.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+    devices = model.get_property("EXECUTION_DEVICES")
+    if precision != _PRECISION or devices != [_DEVICE]:
+        raise BackendMissingError(
+            f"openvino runs {path} in {precision} on {devices}, not in {_PRECISION} on {_DEVICE}"
+        )
+
+
+def _declared(port: Any) -> Input:
+    shape = tuple(axis.get_length() if axis.is_static else None for axis in port.partial_shape)
+    return Input(port.get_any_name(), np.dtype(port.element_type.to_dtype()), shape)

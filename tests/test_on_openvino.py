@@ -1,0 +1,100 @@
+"""OpenVINO: a part as built, in float32 whatever the CPU offers, and its first bad operation."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from hiresldm.core.errors import BackendMissingError, IntegrityError, UsageError
+from hiresldm.core.metrics import snr_db
+from hiresldm.core.spec import Artifact, Component, ExportJob, Precision
+from hiresldm.export import to_openvino
+from hiresldm.parity.locate import locate
+from hiresldm.reference.components import components
+from hiresldm.reference.model import load
+from hiresldm.runtimes import on_openvino, on_torch
+from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, backends
+
+ALTERED = "coarse.blocks.1.expand"
+
+
+@pytest.fixture(scope="module")
+def part() -> tuple[Component, Any, Any]:
+    """The encoder: its component, its module, and the module with one weight gone astray."""
+    model = load(EMBEDDED_BUNDLE)
+    component = next(c for c in components(model.config) if c.name == "encoder")
+    altered = deepcopy(model.encoder)
+    with torch.no_grad():
+        altered.get_submodule(ALTERED).weight[3, 5] *= 65536  # type: ignore[operator, index]
+    return component, model.encoder, altered
+
+
+@pytest.fixture(scope="module")
+def artifact(part: tuple[Component, Any, Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return _export(part[0], part[1], tmp_path_factory.mktemp("openvino"))
+
+
+@pytest.mark.parametrize("frames", [1, 37, 301])
+def test_it_computes_what_the_reference_computes(part: Any, artifact: Any, frames: int) -> None:
+    component, module, _ = part
+    sample = component.sample(frames, seed=frames)
+    expected = on_torch.runner(component, module)(sample)["latent"]
+    got = on_openvino.load(*artifact, threads=1)(sample)["latent"]
+    assert snr_db(expected, got) >= component.floor_db[Precision.FP32]
+
+
+def test_threads_that_call_at_once_take_turns(part: Any, artifact: Any) -> None:
+    run = on_openvino.load(*artifact, threads=1)
+    samples = [part[0].sample(frames, seed=frames) for frames in (5, 20, 5, 33, 12, 20)]
+    alone = [run(sample)["latent"] for sample in samples]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda sample: run(sample)["latent"], samples))
+    assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
+def test_what_does_not_fit_is_refused(part: Any, artifact: Any) -> None:
+    run = on_openvino.load(*artifact, threads=1)
+    mel = part[0].sample(4, seed=0)["log_mel"]
+    for wrong in ({}, {"mel": mel}, {"log_mel": mel[0]}, {"log_mel": mel.astype(np.float64)},
+                  {"log_mel": mel[..., :5]}):  # fmt: skip
+        with pytest.raises(UsageError, match="encoder takes"):
+            run(wrong)
+
+
+def test_a_file_that_is_no_graph_is_told(artifact: Any, tmp_path: Path) -> None:
+    (tmp_path / "bad.xml").write_text("<net/>")
+    with pytest.raises(IntegrityError, match=r"bad\.xml"):
+        on_openvino.load(replace(artifact[0], path="bad.xml"), tmp_path, threads=1)
+
+
+def test_settings_name_the_precision_and_an_absent_engine_is_told(
+    artifact: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert on_openvino.settings()["inference_precision"] == "f32"
+    assert backends()["openvino"] is on_openvino
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(BackendMissingError, match="pip install"):
+        on_openvino.load(*artifact, threads=1)
+
+
+def test_the_first_bad_operation_is_found(part: Any, artifact: Any, tmp_path: Path) -> None:
+    component, module, altered = part
+    sample = component.sample(37, seed=1)
+    broken, root = _export(component, altered, tmp_path)
+    culprit = locate(broken, root, component, module, sample, 60.0)
+    assert culprit is not None
+    assert (culprit.module, culprit.type) == (ALTERED, "MatMul")
+    assert locate(*artifact, component, module, sample, 60.0) is None
+
+
+def _export(component: Component, module: Any, out: Path) -> tuple[Artifact, Path]:
+    job = ExportJob(component, module, Precision.FP32, out, load(EMBEDDED_BUNDLE).config.front)
+    return to_openvino.export(job), out
