@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..core.errors import BackendMissingError
+from .figures import blank, save
 from .report import Row
 from .scores import headings
 
@@ -18,16 +18,10 @@ def draw(rows: Sequence[Row], path: Path) -> None:
 
     Raises `BackendMissingError` without matplotlib.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise BackendMissingError(
-            "drawing needs matplotlib; install it with: pip install 'hiresldm[quality]'"
-        ) from error
     shown = [metric for metric in PANELS if rows[0].get(metric)]
     lines = dict.fromkeys((row["system"], row["sampler"]) for row in rows)
     height = -(-len(shown) // COLUMNS)
-    figure = Figure(figsize=(4.2 * COLUMNS, 3.4 * height + 1), layout="constrained")
+    figure = blank(4.2 * COLUMNS, 3.4 * height + 1)
     panels = figure.subplots(height, COLUMNS, squeeze=False).flatten()
     for metric, axes in zip(shown, panels, strict=False):
         for number, line in enumerate(lines):
@@ -39,7 +33,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     for axes in panels[len(shown) :]:
         axes.set_axis_off()
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    figure.savefig(path, dpi=110, format="png")
+    save(figure, path)
 
 
 def _plot(axes: object, rows: Sequence[Row], metric: str, number: int) -> None:

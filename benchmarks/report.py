@@ -8,19 +8,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import BackendMissingError, UsageError
+from ..core.errors import BackendMissingError
+from ..core.outputs import check_target, write_text
 from .quality import ALL
 from .scores import headings
 
 Row = Mapping[str, Any]
-
-
-def check_target(out: Path | None) -> None:
-    """Raise `UsageError` where a result cannot be written to `out`: told before any work."""
-    if out is None:
-        return
-    if out.is_dir() or not out.parent.is_dir():
-        raise UsageError(f"cannot write {out}: name a file in a folder that exists")
 
 
 def check_page(html: Path | None) -> None:
@@ -40,16 +33,6 @@ def to_json(result: Row) -> str:
 def write(result: Row, out: Path) -> None:
     """Write the result as JSON, whole or not at all; raises `UsageError` where that fails."""
     write_text(to_json(result) + "\n", out)
-
-
-def write_text(text: str, out: Path) -> None:
-    """Write a text file, whole or not at all; raises `UsageError` where that fails."""
-    partial = out.with_name(f"{out.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(out)
-    except OSError as error:
-        raise UsageError(f"cannot write {out}: {error.strerror}") from error
 
 
 def table(titles: Sequence[str], lines: Iterable[Sequence[object]]) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ..core.audio import RATE_HZ
-from ..core.errors import BackendMissingError
 from ..core.frontend import FrontEnd, expand, stft
 from ..core.spec import Array
+from .figures import blank, save
 
 _RANGE_DB = 90.0
 _THUMBNAIL = (420, 210)
@@ -22,15 +22,9 @@ def draw(waves: Sequence[tuple[str, Array]], path: Path) -> None:
 
     Raises `BackendMissingError` without matplotlib.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise BackendMissingError(
-            "drawing needs matplotlib; install it with: pip install 'hiresldm[quality]'"
-        ) from error
     levels = [level_db(wave) for _, wave in waves]
     top_db = max(float(level.max()) for level in levels)
-    figure = Figure(figsize=(9, 2.2 * len(waves)), layout="constrained")
+    figure = blank(9, 2.2 * len(waves))
     rows = figure.subplots(len(waves), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (title, wave), level in zip(rows, waves, levels, strict=True):
         extent = (0, len(wave) / RATE_HZ, 0, RATE_HZ / 2000)
@@ -45,7 +39,7 @@ def draw(waves: Sequence[tuple[str, Array]], path: Path) -> None:
         )
         axes.set(title=title, ylabel="kHz")
     rows[-1].set_xlabel("seconds")
-    figure.savefig(path, dpi=100, format="png")
+    save(figure, path)
 
 
 def thumbnail(level: Array, top_db: float) -> bytes:

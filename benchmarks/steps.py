@@ -20,11 +20,12 @@ from ..distill.run import FACTS
 from ..distill.shortcut import PART, OnGrid, TwoTimeDenoiser
 from ..reference.components import components
 from ..reference.model import Model, load, load_part
+from ..reference.training.distortion import CLEAN
 from ..runtimes.on_torch import runner
 from .quality import ClipScores, System, interval
 from .report import Row, interval_text, measured, system_title, table
 from .speed import ClockedRestorer, factors, spread
-from .testset import CLEAN, Pair
+from .testset import Pair
 
 TEACHER_STEPS = (1, 2, 4, 8, 16, 32)
 SECOND_ORDER_STEPS = (4, 8, 16, 32)

@@ -14,13 +14,8 @@ from ..core.errors import UsageError
 from ..core.spec import Array
 from ..reference.training import corpus
 from ..reference.training.cache import make_distorter
-from ..reference.training.distortion import KINDS, Distorter
+from ..reference.training.distortion import CLASSES, Distorter
 
-CLEAN = "clean"
-"""No damage at all: shows what a system does to speech that needs nothing."""
-MIXED = "mixed"
-"""Two kinds of damage or more, drawn as in training."""
-CLASSES = (*KINDS, MIXED, CLEAN)
 SHORTEST_S, LONGEST_S = 1.0, 15.0
 """Shorter recordings are not used, longer ones are cut: PESQ judges single utterances."""
 
@@ -85,20 +80,10 @@ def _pair(
     recording: corpus.Recording, kind: str, distorter: Distorter, rng: np.random.Generator
 ) -> Pair:
     clean = corpus.read(recording)[: int(LONGEST_S * corpus.RATE_HZ)]
-    kinds = _kinds(kind, distorter, rng)
+    kinds = distorter.kinds_of(kind, rng)
     damaged = distorter(clean, kinds, rng)
     about = (recording.path.stem, recording.speaker, recording.bandwidth_hz)
     return Pair(kind, kinds, *about, clean, damaged, recording.language)
-
-
-def _kinds(kind: str, distorter: Distorter, rng: np.random.Generator) -> tuple[str, ...]:
-    if kind == CLEAN:
-        return ()
-    if kind != MIXED:
-        return (kind,)
-    while len(kinds := distorter.draw_kinds(rng)) < 2:
-        pass
-    return kinds
 
 
 def _duration_s(recording: corpus.Recording) -> float:

@@ -15,12 +15,9 @@ from ..core.metrics import si_sdr_db
 from ..core.spec import Array
 from ..reference.training import corpus
 from ..reference.training.cache import make_distorter
-from ..reference.training.distortion import KINDS, Distorter
+from ..reference.training.distortion import CLASSES, Distorter
 from ..reference.training.noises import Rng
 
-MIXED = "mixed"
-CLEAN = "clean"
-CLASSES = (*KINDS, MIXED, CLEAN)
 DRAWN = 3
 """Clips drawn for each one kept: kept are those evenly spaced in the order of their SNR."""
 _SNR_LIMIT_DB = 100.0
@@ -71,20 +68,10 @@ def _case(
     recording = recordings[int(rng.integers(len(recordings)))]
     wave, length = corpus.read(recording), round(seconds * corpus.RATE_HZ)
     clean = wave[int(rng.integers(len(wave) - length + 1)) :][:length]
-    damaged = distorter(clean, _kinds(kind, distorter, rng), rng)
+    damaged = distorter(clean, distorter.kinds_of(kind, rng), rng)
     # A clean clip has an infinite ratio and a silent one none: neither can be written as JSON.
     snr_db = float(np.clip(si_sdr_db(clean, damaged), -_SNR_LIMIT_DB, _SNR_LIMIT_DB))
     return Case(recording.path.stem, kind, snr_db, damaged)
-
-
-def _kinds(kind: str, distorter: Distorter, rng: Rng) -> tuple[str, ...]:
-    if kind == CLEAN:
-        return ()
-    if kind != MIXED:
-        return (kind,)
-    while len(kinds := distorter.draw_kinds(rng)) < 2:
-        pass
-    return kinds
 
 
 def _duration_s(recording: corpus.Recording) -> float:

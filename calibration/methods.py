@@ -16,7 +16,7 @@ from torch import nn
 
 from ..core.metrics import snr_db
 from ..core.spec import Array, Arrays, Component
-from ..export.onnx_static import OPERATORS
+from ..export.onnx_static import OPERATORS, edges
 from ..export.tracing import trace
 from ..reference.components import components
 from ..reference.model import Model
@@ -127,20 +127,21 @@ def _plain(ranges: Any) -> dict[str, tuple[float, ...]]:
 
 
 def _quantized(path: Path, ranges: Any) -> bytes:
-    """The graph with MatMuls between QDQ pairs: unsigned activations, weights by column."""
+    """The graph with inner layers between QDQ pairs: unsigned activations, weights by column."""
     import onnx
     from onnxruntime.quantization import QuantType
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
+    model = onnx.load(path)
     quantizer = QDQQuantizer(
-        onnx.load(path),
+        model,
         True,  # per_channel
         False,  # reduce_range
         QuantType.QInt8,
         QuantType.QUInt8,
         ranges,
         [],  # nodes_to_quantize: all
-        [],  # nodes_to_exclude: none
+        edges(model),  # nodes_to_exclude
         OPERATORS,
         {},
     )

@@ -39,9 +39,10 @@ def bench(
 ) -> None:
     """Measure speed, start-up and memory on this machine."""
     from ..benchmarks import provenance, report
+    from ..core.outputs import check_target
     from ..runtimes.restorer import EMBEDDED_BUNDLE
 
-    report.check_target(out)
+    check_target(out)
     root = bundle or EMBEDDED_BUNDLE
     wave = _tiled(speech, seconds)
     options: dict[str, object] = {"speech": speech, "bundle": bundle, "threads": threads}

@@ -33,12 +33,13 @@ def calibrate(
     from ..calibration import store
     from ..calibration.capture import capture
     from ..calibration.cases import cases
+    from ..core.outputs import check_target
     from ..reference.model import PARTS, load
     from ..runtimes.restorer import EMBEDDED_BUNDLE
     from .progress import tracked
 
-    report.check_target(out)
-    report.check_target(compare)
+    check_target(out)
+    check_target(compare)
     model = load(weights or EMBEDDED_BUNDLE)
     drawn = cases(data, clips=clips, seconds=seconds, seed=seed)
     captured = capture(model, tracked(drawn, "capturing", total=clips, quiet=quiet), seed=seed)

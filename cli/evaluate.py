@@ -79,8 +79,9 @@ def evaluate(
     from ..benchmarks.html import page
     from ..benchmarks.peers.load import peers_of
     from ..benchmarks.sources import source_of
+    from ..core.outputs import check_target, write_text
 
-    report.check_target(out)
+    check_target(out)
     report.check_page(html)
     source = source_of(data, split, seed=seed, per_class=per_class, degraded=degraded, clean=clean)
     judges = scores.choose(metrics or [scores.FAST], referenced=source.referenced)
@@ -111,7 +112,7 @@ def evaluate(
     if out:
         report.write(result, out)
     if html:
-        report.write_text(page(result, gallery.exhibits), html)
+        write_text(page(result, gallery.exhibits), html)
     if as_json:
         print(report.to_json(result))
     elif not quiet:

@@ -40,11 +40,12 @@ def parity(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print failures only.")] = False,
 ) -> None:
     """Hold every artifact of BUNDLE, on every engine present, against the PyTorch reference."""
+    from ..core.outputs import check_target
     from ..parity import report
     from ..parity.gate import Gate
 
     for target in (json_out, junit_out, html_out):
-        report.check_target(target)
+        check_target(target)
     gate = Gate.open(bundle, weights=weights, full=full)
     rows = tracked(gate.rows(), shown=not quiet and not as_markdown)
     save(rows, bundle, json_out=json_out, junit_out=junit_out, html_out=html_out)
@@ -79,13 +80,14 @@ def save(
     html_out: Path | None = None,
 ) -> None:
     """Write the reports that are asked for."""
+    from ..core.outputs import write_text
     from ..parity import report
 
     if json_out:
-        report.write(report.to_json(rows, bundle), json_out)
+        write_text(report.to_json(rows, bundle), json_out)
     for target, text in ((junit_out, report.junit), (html_out, report.html)):
         if target:
-            report.write(text(rows), target)
+            write_text(text(rows), target)
 
 
 def finish(rows: list[Row], *, quiet: bool) -> None:

@@ -41,13 +41,14 @@ def search(
     from ..benchmarks import provenance, report
     from ..benchmarks.testset import pairs
     from ..calibration import store
+    from ..core.outputs import check_target
     from ..export import recipe
     from ..export.listening import Budget, Listener
     from ..reference.model import load
     from ..runtimes.restorer import EMBEDDED_BUNDLE
 
-    report.check_target(out)
-    report.check_target(report_to)
+    check_target(out)
+    check_target(report_to)
     limits, captured = Budget.parse(budget), store.load(calibration)
     model = load(weights or EMBEDDED_BUNDLE)
     captured.require(model.config.to_json())

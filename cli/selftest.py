@@ -19,10 +19,11 @@ def selftest(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print failures only.")] = False,
 ) -> None:
     """Check on this machine that a model computes what it computed when it was built."""
-    from ..parity import golden, report
+    from ..core.outputs import check_target
+    from ..parity import golden
     from ..runtimes.restorer import EMBEDDED_BUNDLE
 
-    report.check_target(json_out)
+    check_target(json_out)
     root = bundle or EMBEDDED_BUNDLE
     rows = tracked(golden.check(root), shown=not quiet)
     save(rows, root, json_out=json_out)

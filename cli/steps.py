@@ -47,9 +47,10 @@ def steps(
     from ..benchmarks import curve, provenance, quality, report, robustness, scores
     from ..benchmarks import steps as table
     from ..benchmarks.testset import pairs
+    from ..core.outputs import check_target
 
-    report.check_target(out)
-    report.check_target(plot)
+    check_target(out)
+    check_target(plot)
     folders = _students(student or [])
     judges = scores.choose(metrics or [scores.FAST], referenced=True)
     scores.require(judges)

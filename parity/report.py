@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from ..benchmarks import provenance
-from ..core.errors import BackendMissingError, UsageError
+from ..core.errors import BackendMissingError
 from ..core.restorer import PARTS
 from ..runtimes.restorer import backends
 from .rows import CHAIN, END_TO_END, GOLDEN, Row, Status
@@ -23,22 +23,6 @@ _STYLE = (
     ".PASS{background:#dfd}.FAIL{background:#fcc}.NOT_RUN{background:#eee}"
 )
 _COLUMNS = ("component", "format", "precision", "runtime", "scope", "value", "floor", "status")
-
-
-def check_target(out: Path | None) -> None:
-    """Raise `UsageError` where a report cannot be written to `out`: told before any work."""
-    if out and (out.is_dir() or not out.parent.is_dir()):
-        raise UsageError(f"cannot write {out}: name a file in a folder that exists")
-
-
-def write(text: str, out: Path) -> None:
-    """Write a report, whole or not at all; raises `UsageError` where that fails."""
-    partial = out.with_name(f"{out.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(out)
-    except OSError as error:
-        raise UsageError(f"cannot write {out}: {error.strerror}") from error
 
 
 def to_json(rows: Sequence[Row], bundle: Path) -> str:

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 import torch
 from safetensors import safe_open
+from tiny import TINY
 from torch import Tensor, nn
 
 from hiresldm.cli.main import main
@@ -20,21 +21,11 @@ from hiresldm.distill.consistency import pairs_of_times
 from hiresldm.distill.losses import consistency_loss, diffused, shortcut_loss
 from hiresldm.distill.run import Job, Method, distill
 from hiresldm.distill.shortcut import OnGrid, TwoTimeDenoiser, jumps
-from hiresldm.reference.config import EDGE, Stack
 from hiresldm.reference.model import Model, load, save_part
 from hiresldm.reference.training.cache import open_or_render
 
 SPREAD = 0.05
 """Of each of the two modes, which lie at the condition +- 1."""
-TINY = replace(
-    EDGE,
-    name="tiny",
-    recovery=Stack(16, 32, (1,)),
-    encoder_fine=Stack(16, 32, (1,)),
-    encoder=Stack(16, 32, (1,)),
-    denoiser=Stack(16, 32, (1,)),
-    decoder=Stack(16, 32, (1,)),
-)
 
 
 class Toy(nn.Module):

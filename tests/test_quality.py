@@ -17,10 +17,11 @@ import soundfile
 import soxr
 
 from hiresldm.benchmarks import quality, report, scores
-from hiresldm.benchmarks.testset import CLASSES, CLEAN, MIXED, Pair, pairs
+from hiresldm.benchmarks.testset import Pair, pairs
 from hiresldm.cli.main import main
 from hiresldm.core.errors import ToolkitError, UsageError
 from hiresldm.core.spec import Array
+from hiresldm.reference.training.distortion import CLASSES, CLEAN, MIXED
 
 RATE_HZ = 48_000
 CLIP = int(2.3 * RATE_HZ)

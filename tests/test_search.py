@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import soundfile
 import torch
+from tiny import TINY
 
 from hiresldm.benchmarks.testset import Pair
 from hiresldm.calibration.sensitivity import Sensitivity, choices
@@ -21,19 +21,9 @@ from hiresldm.core.spec import Array, Precision
 from hiresldm.export import recipe
 from hiresldm.export.listening import Budget, Listener, Mix
 from hiresldm.export.search import HEARD, descent, search
-from hiresldm.reference.config import EDGE, Stack
 from hiresldm.reference.model import Model, load, save_part
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
-TINY = replace(
-    EDGE,
-    name="tiny",
-    recovery=Stack(32, 64, (1,)),
-    encoder_fine=Stack(32, 64, (1,)),
-    encoder=Stack(32, 64, (1,)),
-    denoiser=Stack(32, 64, (1,)),
-    decoder=Stack(32, 64, (1,)),
-)
 RATE_HZ = 48_000
 
 

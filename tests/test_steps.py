@@ -13,13 +13,14 @@ import torch
 from hiresldm.benchmarks import steps
 from hiresldm.benchmarks.quality import ClipScores, render
 from hiresldm.benchmarks.robustness import SeedWatch, levels
-from hiresldm.benchmarks.testset import CLEAN, Pair
+from hiresldm.benchmarks.testset import Pair
 from hiresldm.cli.main import main
 from hiresldm.core.spec import Array
 from hiresldm.core.weights import weights_file
 from hiresldm.distill.shortcut import PART, TwoTimeDenoiser
 from hiresldm.reference.config import EDGE, Stack
 from hiresldm.reference.model import PARTS, Model, load, save_part
+from hiresldm.reference.training.distortion import CLEAN
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 
 RATE_HZ = 48_000

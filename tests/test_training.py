@@ -9,10 +9,11 @@ import pytest
 import soundfile
 import torch
 from safetensors.torch import load_file
+from tiny import TINY
 from torch.utils.tensorboard import SummaryWriter
 
 from hiresldm.core.errors import IntegrityError, UsageError
-from hiresldm.reference.config import EDGE, ModelConfig, Stack
+from hiresldm.reference.config import EDGE, ModelConfig
 from hiresldm.reference.frontend import stft
 from hiresldm.reference.training import run, stages
 from hiresldm.reference.training.cache import PairCache, open_or_render
@@ -25,16 +26,6 @@ from hiresldm.reference.training.losses import (
     waveform_loss,
 )
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE as EMBEDDED
-
-TINY = replace(
-    EDGE,
-    name="tiny",
-    recovery=Stack(16, 32, (1,)),
-    encoder_fine=Stack(16, 32, (1,)),
-    encoder=Stack(16, 32, (1,)),
-    denoiser=Stack(16, 32, (1,)),
-    decoder=Stack(16, 32, (1,)),
-)
 
 
 @pytest.fixture(scope="module")

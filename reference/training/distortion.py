@@ -24,6 +24,11 @@ KINDS = ("noise", "reverb", "lowpass", "clip", "codec")
 LIKELIHOOD = (0.30, 0.25, 0.20, 0.10, 0.15)
 COUNTS = (0.08, 0.34, 0.30, 0.18, 0.10)
 """Probabilities of 0, 1, 2, 3 and 4 kinds at once."""
+CLEAN = "clean"
+"""No damage at all: shows what a system does to speech that needs nothing."""
+MIXED = "mixed"
+"""Two kinds of damage or more, drawn as in training."""
+CLASSES = (*KINDS, MIXED, CLEAN)
 LEVEL = "level"
 LEVEL_LIKELIHOOD = 0.1
 """Beside the kinds above, the level of a recording may wander, as when a speaker moves."""
@@ -44,6 +49,16 @@ class Distorter:
         if rng.random() < LEVEL_LIKELIHOOD:
             kinds.insert(int(rng.integers(count + 1)), LEVEL)
         return tuple(kinds)
+
+    def kinds_of(self, damage: str, rng: Rng) -> tuple[str, ...]:
+        """Kinds to apply, in order, for one of `CLASSES`."""
+        if damage == CLEAN:
+            return ()
+        if damage != MIXED:
+            return (damage,)
+        while len(kinds := self.draw_kinds(rng)) < 2:
+            pass
+        return kinds
 
     def __call__(self, clean: Array, kinds: Sequence[str], rng: Rng) -> Array:
         """Damage (N,) at 48 kHz with `kinds` in order; the length stays."""
