@@ -53,11 +53,12 @@ def build(
     but the base install.
     """
     from ..benchmarks import report as reports
+    from ..core.outputs import check_target
     from ..export.build import build as run
     from ..export.plan import plan as planned
     from .progress import counting
 
-    reports.check_target(report)
+    check_target(report)
     model = _model(weights, untrained)
     plan = planned(
         model,
@@ -85,7 +86,8 @@ def build(
         )
     result = _result(model, built)
     if panel:
-        result["audio"] = _heard(built, out, panel, quiet=quiet)
+        fp32_bytes = sum(_fp32_bytes(model).values())
+        result["audio"] = _heard(built, out, panel, fp32_bytes, quiet=quiet)
     if report:
         options: dict[str, object] = {"weights": weights, "untrained": untrained}
         options |= {"formats": formats, "precisions": precisions, "components": components or None}
@@ -124,7 +126,9 @@ def _panel(audio: Path, per_class: int, default_steps: int, plan: Plan) -> Panel
     return Panel(heard, steps=default_steps, seed=0)
 
 
-def _heard(built: Built, out: Path, panel: Panel, *, quiet: bool) -> list[dict[str, Any]]:
+def _heard(
+    built: Built, out: Path, panel: Panel, fp32_bytes: int, *, quiet: bool
+) -> list[dict[str, Any]]:
     from dataclasses import asdict
 
     from ..export import chains
@@ -133,7 +137,8 @@ def _heard(built: Built, out: Path, panel: Panel, *, quiet: bool) -> list[dict[s
 
     total = chains.count(built)
     found = chains.hear(built, out, panel, Budget())
-    return [asdict(one) for one in tracked(found, "listening", total=total, quiet=quiet)]
+    heard = tracked(found, "listening", total=total, quiet=quiet)
+    return [asdict(one) | {"of_fp32": one.bytes / fp32_bytes} for one in heard]
 
 
 def _items(text: str) -> list[str]:
@@ -160,13 +165,17 @@ def _plan_table(rows: list[dict[str, Any]]) -> str:
     return table(["part", "format", "precision", "predicted MB"], cells)
 
 
-def _result(model: Model, built: Built) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    floats = {
+def _fp32_bytes(model: Model) -> dict[str, int]:
+    return {
         name: 4 * sum(value.numel() for value in part.state_dict().values())
         for name, part in model.named_children()
     }
+
+
+def _result(model: Model, built: Built) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    floats = _fp32_bytes(model)
     rows = [
         {
             "component": m.artifact.component,
@@ -188,9 +197,9 @@ def _result(model: Model, built: Built) -> dict[str, Any]:
 def _result_table(result: dict[str, Any]) -> str:
     from ..benchmarks.report import table
 
-    head = ["part", "format", "precision", "MB", "of fp32 weights", "parity dB", "ms per s", "note"]
+    figures = ("MB", "of fp32 weights", "parity dB", "CPU ms per s")
     return table(
-        head,
+        ["part", "format", "precision", *figures, "note"],
         (
             [
                 row["component"],
@@ -220,13 +229,15 @@ def _audio_table(rows: list[dict[str, Any]]) -> str:
     from ..benchmarks.report import table
     from ..export.listening import METRICS
 
+    scores = ("LSD", "ESTOI", "DNSMOS OVRL")
     return table(
-        ["whole chain", "precision", "MB", "LSD", "ESTOI", "DNSMOS OVRL", "within budget"],
+        ["whole chain", "precision", "MB", "of fp32 weights", *scores, "within budget"],
         (
             [
                 f"{row['format']} on {row['engine']}",
                 row["precision"],
                 f"{row['bytes'] / 1e6:.2f}",
+                f"{row['of_fp32']:.1%}",
                 *(f"{row['deltas'][metric]['mean']:+.4f}" for metric in METRICS),
                 "yes" if row["holds"] else "NO",
             ]

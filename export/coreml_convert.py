@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core.errors import ExportError
 from ..core.spec import Dim, ExportJob, Precision, Tensor
+from .quiet import quiet
 
 _EXAMPLE_FRAMES = 50
 
@@ -20,7 +21,7 @@ _EXAMPLE_FRAMES = 50
 @contextmanager
 def unheard() -> Iterator[None]:
     """Silence coremltools: progress bars, untested versions, and what it cannot do off a Mac."""
-    with redirect_stderr(StringIO()), warnings.catch_warnings():
+    with quiet("coremltools"), redirect_stderr(StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 

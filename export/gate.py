@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,23 +15,25 @@ from ..core.metrics import snr_db
 from ..core.spec import Array, Arrays, Artifact, Component, Precision, Runner, Tensor
 from ..runtimes.restorer import backends
 
-SANE_DB = 10.0
-"""Below this nothing of the signal is left: not coarse weights, a fault."""
+SANE_DB = {Precision.W8A8: 20.0}
+COARSE_DB = 10.0
+"""Below these it is no coarse rounding but a fault; 10 for precisions that are not named."""
 EXACT_DB = 200.0
 """Stands for any more, equality too: no float32 arithmetic comes this near."""
 RUNS = 5
-MARGIN = 1.05
-"""Times differ by less than this from run to run."""
+MARGIN = 1.2
+"""Times differ by less than this from run to run, on a busy machine too."""
 INTERPRETED = ("mil",)
 """Engines that stand in for one that does not run here: their time says nothing."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """An artifact's size, worst SNR over the samples, and median time on one thread.
+    """An artifact's size, worst SNR over the samples, and the least CPU time of a call.
 
-    `parity_db` is None where no engine here opens the format, `ms_per_s`, milliseconds of
-    computing per second of audio and call, where the engine is only an interpreter.
+    `parity_db` is None where no engine here opens the format, `ms_per_s`, milliseconds of one
+    core per second of audio, where the engine is only an interpreter. `findings`
+    are what keeps a part meant for the neural engine off it.
     """
 
     artifact: Artifact
@@ -40,6 +41,7 @@ class Measured:
     engine: str | None
     parity_db: float | None
     ms_per_s: float | None
+    findings: Sequence[str] = ()
 
 
 def measure(
@@ -52,13 +54,13 @@ def measure(
 ) -> Measured:
     """Run the artifact; raises `ParityError` below the floor of its precision and for NaN."""
     size = sum(_size(root / file.path) for file in artifact.files)
-    engine, runner = _engine_of(artifact, root)
+    engine, runner = engine_of(artifact, root)
     if runner is None:
         return Measured(artifact, size, None, None, None)
     fitted = [fit(component, sample, artifact.buckets) for sample in samples]
     worst_db = min(_worst_db(reference(sample), runner(sample)) for sample in fitted)
     parity_db = min(worst_db, EXACT_DB)
-    floor_db = component.floor_db.get(Precision(artifact.precision), SANE_DB)
+    floor_db = _floor_db(component, Precision(artifact.precision))
     if not parity_db >= floor_db:
         raise ParityError(
             f"{artifact.path}: {parity_db:.1f} dB from PyTorch; accepted: {floor_db:.0f} or more"
@@ -69,18 +71,21 @@ def measure(
 
 
 def dominated(rows: Sequence[Measured]) -> dict[str, str]:
-    """Why an artifact is not worth shipping, by its path.
+    """Why artifacts are not worth shipping, by their paths.
 
-    It is larger and slower and no nearer to PyTorch than another one of its part and format.
+    Every part of their format and precision is larger and slower and no nearer to PyTorch than
+    it is in another precision: what is left still makes whole chains.
     """
-    reasons = {}
+    by_variant: dict[tuple[str, str], dict[str, Measured]] = {}
     for row in rows:
-        for other in rows:
-            same = (row.artifact.component, row.artifact.format)
-            if same == (other.artifact.component, other.artifact.format) and _beats(other, row):
-                reasons[row.artifact.path] = (
-                    f"larger and slower than {other.artifact.precision}, and not nearer"
-                )
+        variant = by_variant.setdefault((row.artifact.format, row.artifact.precision), {})
+        variant[row.artifact.component] = row
+    reasons: dict[str, str] = {}
+    for (kind, _), parts in by_variant.items():
+        for (other_kind, precision), others in by_variant.items():
+            if kind == other_kind and all(_beats(others[name], parts[name]) for name in parts):
+                reason = f"larger and slower than {precision}, and not nearer"
+                reasons |= {row.artifact.path: reason for row in parts.values()}
     return reasons
 
 
@@ -122,8 +127,8 @@ def _fitted(tensor: Tensor, value: Array, frames: int) -> Array:
     return value
 
 
-def _engine_of(artifact: Artifact, root: Path) -> tuple[str | None, Runner | None]:
-    """The first engine made for the format that runs here."""
+def engine_of(artifact: Artifact, root: Path) -> tuple[str | None, Runner | None]:
+    """The first engine made for the format that runs here, and the artifact opened on it."""
     for name, runtime in backends().items():
         if artifact.format in runtime.FORMATS:
             try:
@@ -131,6 +136,10 @@ def _engine_of(artifact: Artifact, root: Path) -> tuple[str | None, Runner | Non
             except BackendMissingError:
                 continue
     return None, None
+
+
+def _floor_db(component: Component, precision: Precision) -> float:
+    return component.floor_db.get(precision, SANE_DB.get(precision, COARSE_DB))
 
 
 def _worst_db(wanted: Mapping[str, Array], got: Mapping[str, Array]) -> float:
@@ -141,10 +150,10 @@ def _ms_per_s(runner: Runner, component: Component, sample: Arrays, front: Front
     audio_s = frames_of(component, sample) * front.latent_hop / front.sample_rate_hz
     taken = []
     for _ in range(RUNS):
-        began = time.perf_counter()
+        began = time.process_time()
         runner(sample)
-        taken.append(time.perf_counter() - began)
-    return 1000 * statistics.median(taken) / audio_s
+        taken.append(time.process_time() - began)
+    return 1000 * min(taken) / audio_s
 
 
 def _size(path: Path) -> int:

@@ -13,6 +13,7 @@ from ..calibration.capture import restorer_of
 from ..calibration.simulation import Layers, model_bytes, simulated
 from ..core.audio import RATE_HZ
 from ..core.errors import UsageError
+from ..core.restorer import Restorer
 from ..core.spec import Array
 from ..reference.model import Model
 
@@ -72,40 +73,56 @@ class Mix:
     holds: bool
 
 
+class Panel:
+    """The same pairs for every restorer, judged by what a budget limits.
+
+    Raises `BackendMissingError` where a judge is not installed.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], *, steps: int, seed: int) -> None:
+        self._pairs, self._steps, self._seed = pairs, steps, seed
+        self._judges = scores.choose(JUDGES, referenced=True)
+        scores.require(self._judges)
+
+    def scored(self, name: str, restorer: Restorer) -> list[ClipScores]:
+        """The scores of all pairs as the restorer leaves them."""
+
+        def run(pair: Pair) -> Array:
+            return restorer(pair.damaged, RATE_HZ, steps=self._steps, seed=self._seed)
+
+        systems = [System(name, self._steps, run)]
+        renderings = quality.render(self._pairs, systems)
+        return [clip for (clip,) in quality.evaluate(renderings, systems, self._judges, workers=1)]
+
+    def deltas(self, clips: Sequence[ClipScores], reference: Sequence[ClipScores]) -> Deltas:
+        """How the scores differ from those of a reference, pair by pair."""
+        return {metric: self._delta(clips, reference, metric) for metric in METRICS}
+
+    def _delta(
+        self, clips: Sequence[ClipScores], reference: Sequence[ClipScores], metric: str
+    ) -> dict[str, float]:
+        differences = [
+            clip.values[metric] - other.values[metric]
+            for clip, other in zip(clips, reference, strict=True)
+        ]
+        found = quality.interval(differences, [clip.speaker for clip in clips], seed=self._seed)
+        return found or dict.fromkeys(("mean", "low", "high"), nan)
+
+
 class Listener:
-    """Restores and scores the same pairs with every mix; fp32 is heard once, at the start."""
+    """A panel hears every mix of a model; fp32 is heard once, at the start."""
 
     def __init__(
         self, model: Model, pairs: Sequence[Pair], budget: Budget, *, steps: int, seed: int
     ) -> None:
         self.model = model
         self.budget = budget
-        self._pairs, self._steps, self._seed = pairs, steps, seed
-        self._judges = scores.choose(JUDGES, referenced=True)
-        scores.require(self._judges)
-        self._reference = self._scored("fp32", model)
+        self._panel = Panel(pairs, steps=steps, seed=seed)
+        self._reference = self._panel.scored("fp32", restorer_of(model))
 
     def __call__(self, name: str, layers: Layers) -> Mix:
         """The mix with its difference from fp32, pair by pair."""
-        clips = self._scored(name, simulated(self.model, layers))
-        deltas = {metric: self._delta(clips, metric) for metric in METRICS}
+        clips = self._panel.scored(name, restorer_of(simulated(self.model, layers)))
+        deltas = self._panel.deltas(clips, self._reference)
         size = model_bytes(self.model, layers)
         return Mix(name, layers, size, deltas, self.budget.holds(deltas))
-
-    def _scored(self, name: str, model: Model) -> list[ClipScores]:
-        restorer, steps, seed = restorer_of(model), self._steps, self._seed
-
-        def run(pair: Pair) -> Array:
-            return restorer(pair.damaged, RATE_HZ, steps=steps, seed=seed)
-
-        systems = [System(name, steps, run)]
-        renderings = quality.render(self._pairs, systems)
-        return [clip for (clip,) in quality.evaluate(renderings, systems, self._judges, workers=1)]
-
-    def _delta(self, clips: Sequence[ClipScores], metric: str) -> dict[str, float]:
-        differences = [
-            clip.values[metric] - reference.values[metric]
-            for clip, reference in zip(clips, self._reference, strict=True)
-        ]
-        found = quality.interval(differences, [clip.speaker for clip in clips], seed=self._seed)
-        return found or dict.fromkeys(("mean", "low", "high"), nan)

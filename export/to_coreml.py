@@ -19,6 +19,7 @@ from . import coreml_package as packages
 from . import coreml_weights as weights
 from .coreml_convert import convert, finish, unheard
 from .coreml_readback import check_saved, read_integers
+from .edges import at_edge
 from .files import described, settle
 
 __all__ = ["BUCKETS", "FORMAT", "FOR_NEURAL_ENGINE", "PRECISIONS", "export", "read_integers"]
@@ -82,7 +83,8 @@ def _compress(program: Any, job: ExportJob, state: Arrays) -> Mapping[str, Quant
         keys = [weights.key_of(linear.weight.name) for linear in weights.linears(program)]
         integers = integers or {key: quantize(state[key], bits=8) for key in keys}
         names = [tensor.name for tensor in job.component.inputs]
-        weights.quantize_activations(program, job.module, integers, names, job.calibration)
+        inner = [key for key in integers if not at_edge(key)]
+        weights.quantize_activations(program, job.module, inner, names, job.calibration)
     weights.store_integers(program, integers)
     return integers
 

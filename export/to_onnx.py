@@ -17,10 +17,11 @@ from ..core.errors import UsageError
 from ..core.frontend import FrontEnd
 from ..core.spec import Arrays, Artifact, Component, ExportJob, Precision
 from ..core.weights import weights_file
+from .edges import at_edge
 from .files import described, settle
 from .onnx_floats import narrow, refer
 from .onnx_fp16 import to_fp16
-from .onnx_integers import STATIC, STORED, read_integers, round_weights, store_integers
+from .onnx_integers import STORED, read_integers, round_weights, store_integers
 from .onnx_static import to_w8a8
 from .roundtrip import check_floats, check_integers
 from .tracing import strip_names, trace
@@ -36,8 +37,8 @@ PRECISIONS = (
 )
 FP32_BITS = 16
 """A weight of an fp32 part takes this much on disk: it lies in the checkpoint, as fp16."""
-SLACK = {Precision.FP32: 0.0, Precision.FP16: 2.0**-11, Precision.W8A8: 0.5 / 127 + 1e-6}
-"""How far a weight may be off, as a fraction of its tensor's largest, by rounding alone."""
+SLACK = {Precision.FP16: 2.0**-11}
+"""How far a float weight may be off, as a fraction of its tensor's largest, by rounding alone."""
 
 __all__ = ["FORMAT", "FP32_BITS", "PRECISIONS", "export", "read_integers"]
 
@@ -94,22 +95,12 @@ def read_floats(path: Path) -> Mapping[str, np.ndarray]:
     from onnx import numpy_helper
 
     base = str(path.parent)
-    kinds = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.INT8}
-    arrays = {
+    kinds = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16}
+    return {
         tensor.name.removesuffix(STORED): numpy_helper.to_array(tensor, base).astype(np.float32)
         for tensor in onnx.load(path, load_external_data=False).graph.initializer
         if tensor.data_type in kinds
     }
-    for name in [name for name in arrays if name.endswith(STATIC)]:
-        key = name.removesuffix(STATIC)
-        arrays[key] = _by_channel(arrays[name], arrays[f"{key}_scale"])
-    return arrays
-
-
-def _by_channel(integers: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Channels of a MatMul weight are last, those of a convolution first."""
-    across = (-1,) if integers.ndim == 2 else (-1, 1, 1)
-    return np.asarray(integers * scale.reshape(across), np.float32)
 
 
 def _converted(model: Any, job: ExportJob) -> tuple[Any, tuple[str, ...]]:
@@ -120,7 +111,10 @@ def _converted(model: Any, job: ExportJob) -> tuple[Any, tuple[str, ...]]:
     if job.precision is Precision.W8A8:
         # From what the integers stand for, ONNX Runtime arrives at the very same integers.
         round_weights(model, job.quantized)
-        return to_w8a8(model, job.calibration), ("onnxruntime",)
+        static = to_w8a8(model, job.calibration)
+        store_integers(static, {k: v for k, v in job.quantized.items() if at_edge(k)})
+        narrow(static)
+        return static, ("onnxruntime",)
     store_integers(model, job.quantized)
     narrow(model)
     return model, ()

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core.errors import ParityError, UsageError
 from ..core.spec import Artifact, ExportJob, Precision
+from .edges import at_edge
 from .files import described, settle
 from .onnx_integers import store_integers, unpack
 from .quiet import quiet
@@ -47,14 +48,14 @@ def export(job: ExportJob) -> Artifact:
     model, tools = _model(job)
     if job.precision is Precision.W8A8:
         model, tools = _with_activations(model, job), (*tools, "nncf")
-    elif job.quantized:
+    if job.quantized:
         _narrow(model)
     draft = job.out / f"{job.component.name}.draft.xml"
     openvino.save_model(model, draft, compress_to_fp16=job.precision is Precision.FP16)
-    # w8a8 weights are NNCF's own, smoothed and rounded anew: the gate of the build judges them.
+    # In w8a8 they are NNCF's own, smoothed and rounded anew: the gate of the build judges them.
     if job.precision is not Precision.W8A8:
         check_integers(draft, read_integers(draft), job.quantized)
-        _check_floats(draft, job)
+    _check_floats(draft, job)
     files = settle(
         [draft, draft.with_suffix(".bin")], f"{job.component.name}.{FORMAT}.{job.precision}"
     )
@@ -102,8 +103,8 @@ def _model(job: ExportJob) -> tuple[Any, tuple[str, ...]]:
     import openvino
 
     graph, tools = trace(job.component, job.module)
-    if job.precision is not Precision.W8A8:
-        store_integers(graph, job.quantized)
+    static = job.precision is Precision.W8A8  # then NNCF makes integers of the other weights
+    store_integers(graph, {k: v for k, v in job.quantized.items() if at_edge(k) or not static})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.onnx"
         onnx.save(graph, path)
@@ -131,13 +132,19 @@ def _narrow(model: Any) -> None:
 def _with_activations(model: Any, job: ExportJob) -> Any:
     import nncf
 
+    edges = [
+        node.get_friendly_name()
+        for node in model.get_ops()
+        if node.get_type_name() == "MatMul"
+        and at_edge(node.input_value(1).get_node().get_friendly_name())
+    ]
     with quiet("nncf"):
         return nncf.quantize(
             model,
             nncf.Dataset([dict(sample) for sample in job.calibration]),
             subset_size=len(job.calibration),
             model_type=nncf.ModelType.TRANSFORMER,
-            ignored_scope=nncf.IgnoredScope(types=list(NEVER_QUANTIZED), validate=False),
+            ignored_scope=nncf.IgnoredScope(edges, types=list(NEVER_QUANTIZED), validate=False),
         )
 
 

@@ -7,6 +7,7 @@ are given to ONNX Runtime's build together.
 from __future__ import annotations
 
 import tempfile
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def _convert(source: Path, target: Path, operators: Path) -> None:
     options.optimized_model_filepath = str(target)
     options.add_session_config_entry("session.save_model_format", "ORT")
     ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    with quiet("ort_format_model.utils"):
+    with quiet("ort_format_model.utils"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # it leaves the files it reads open
         create_config_from_models([target], operators, enable_type_reduction=True)
     lines = operators.read_text(encoding="utf-8").splitlines(keepends=True)
     # Comments hold a path of the machine that built the file.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ import soundfile
 from hiresldm.core.frontend import FrontEnd
 from hiresldm.core.restorer import Restorer
 from hiresldm.core.spec import Array, Arrays
+
+if TYPE_CHECKING:
+    from hiresldm.reference.model import Model
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 MakeRestorer = Callable[..., Restorer]
@@ -35,6 +39,15 @@ def noisy(noisy_path: Path) -> Array:
     """The samples (N,) of `noisy_path`."""
     wave, _ = soundfile.read(noisy_path, dtype="float32")
     return np.asarray(wave, np.float32)
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Model:
+    """The model that comes with the package: one for all tests, so that a part is traced once."""
+    from hiresldm.reference.model import load
+    from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
+
+    return load(EMBEDDED_BUNDLE)
 
 
 @pytest.fixture(scope="session")

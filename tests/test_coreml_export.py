@@ -147,7 +147,7 @@ def test_palettes_are_near_their_weights_and_decoded_alike_by_coremltools(model:
         )
 
 
-def test_w8a8_rounds_the_input_of_every_linear_layer(model: Model, out: Path):
+def test_w8a8_rounds_the_input_of_every_linear_layer_inside(model: Model, out: Path):
     calibration = [sample(part_of(model, "encoder"), frames) for frames in (20, 30)]
     artifact = to_coreml.export(
         job_of(model, "encoder", Precision.W8A8, out, calibration=calibration)
@@ -156,7 +156,8 @@ def test_w8a8_rounds_the_input_of_every_linear_layer(model: Model, out: Path):
     inputs = sample(part_of(model, "encoder"), 64)
     trace = on_mil.trace(artifact, out, inputs)
     kinds = [kind for _, kind, _ in trace]
-    assert kinds.count("quantize") == kinds.count("linear") == kinds.count("dequantize") > 0
+    inside = kinds.count("linear") - 2  # the embedding and the head compute in float
+    assert kinds.count("quantize") == kinds.count("dequantize") == inside > 0
     modules = dict(model.encoder.named_modules())
     assert all(name.replace("__", ".") in modules for name, kind, _ in trace if kind == "linear")
 

@@ -1,6 +1,9 @@
 """What is exported computes what PyTorch computes: each part, and the whole chain."""
 
 import json
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +20,9 @@ from hiresldm.core.spec import Component, Dim, ExportJob, Precision, Tensor
 from hiresldm.core.weights import stored_tensors, weights_file
 from hiresldm.export import onnx_fp16, to_onnx
 from hiresldm.export.gate import Measured, dominated
-from hiresldm.export.quantize import quantized
 from hiresldm.export.tracing import NEVER_IN_GRAPH, trace
 from hiresldm.reference.components import components
-from hiresldm.reference.model import PARTS, Model, load
+from hiresldm.reference.model import PARTS, Model
 from hiresldm.runtimes import on_ort, on_torch
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 
@@ -29,8 +31,8 @@ ARTIFACTS = {a.component: a for a in MANIFEST.artifacts if a.format == "onnx"}
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
-    return load(EMBEDDED_BUNDLE)
+def model(embedded: Model) -> Model:
+    return embedded
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +96,7 @@ def test_a_build_is_reported_and_its_names_and_sizes_are_true(
     manifest = bundles.load(out)
     bundles.verify(manifest, out)
     listed = {file.path: file.sha256 for a in manifest.artifacts for file in a.files}
+    listed[manifest.golden.path] = manifest.golden.sha256
     assert {path.name for path in out.iterdir()} == {bundles.NAME, *listed}
     assert all(sha256[:12] in path for path, sha256 in listed.items())
     embedded = weights_file(EMBEDDED_BUNDLE, "encoder").read_bytes()
@@ -104,14 +107,29 @@ def test_a_build_is_reported_and_its_names_and_sizes_are_true(
     assert "--overwrite" in capsys.readouterr().err
 
 
-def test_a_build_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def fail(*args: object, **kwargs: object) -> None:
-        raise ExportError("no")
+def fail() -> None:
+    raise ExportError("no")
 
-    monkeypatch.setattr(to_onnx, "export", fail)
+
+def terminate() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("end", "code"), [(fail, 1), (terminate, 143)])
+def test_a_build_that_ends_early_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: Callable[[], None], code: int
+):
+    written = []
+
+    def export(job: ExportJob) -> None:
+        written.extend(job.out.iterdir())
+        end()
+
+    monkeypatch.setattr(to_onnx, "export", export)
     with pytest.raises(SystemExit) as ended:
         main(["build", str(tmp_path / "bundle"), "--quiet"])
-    assert ended.value.code == ExportError.exit_code
+    assert ended.value.code == code
+    assert written
     assert list(tmp_path.iterdir()) == []
 
 
@@ -125,24 +143,6 @@ def test_weights_altered_on_disk_stop_the_export(model: Model, encoder: Componen
     job = ExportJob(encoder, model.encoder, Precision.FP32, tmp_path, model.config.front)
     with pytest.raises(ParityError, match=r"head\.weight"):
         to_onnx.export(job)
-
-
-@pytest.mark.parametrize("precision", [Precision.INT8, Precision.INT4, Precision.W8A8])
-def test_a_file_holds_exactly_the_integers_meant(
-    model: Model, encoder: Component, tmp_path: Path, precision: Precision
-):
-    integers = quantized("encoder", model.encoder, precision, {})
-    samples = [encoder.sample(40, seed=5)]
-    front = model.config.front
-    job = ExportJob(encoder, model.encoder, precision, tmp_path, front, integers, samples)
-    artifact = to_onnx.export(job)
-    got = to_onnx.read_integers(tmp_path / artifact.path)
-    assert got.keys() == integers.keys()
-    for name, weight in integers.items():
-        np.testing.assert_array_equal(weight.integers, got[name])
-    runner = on_ort.load(artifact, tmp_path, threads=1)
-    wanted = on_torch.runner(encoder, model.encoder)(samples[0])["latent"]
-    assert snr_db(wanted, runner(samples[0])["latent"]) >= 10.0
 
 
 class Loud(torch.nn.Module):
@@ -172,12 +172,17 @@ def test_fp16_leaves_islands_in_fp32_where_values_leave_its_range():
 def test_only_what_is_larger_and_slower_and_no_nearer_is_left_out():
     embedded = ARTIFACTS["encoder"]
 
-    def row(precision: str, size: int, ms: float | None, parity_db: float) -> Measured:
-        kind = {**vars(embedded), "precision": precision, "path": precision}
+    def row(
+        precision: str, size: int, ms: float | None, parity_db: float, part: str = "encoder"
+    ) -> Measured:
+        path = f"{part}.{precision}"
+        kind = {**vars(embedded), "component": part, "precision": precision, "path": path}
         return Measured(type(embedded)(**kind), size, "ort", parity_db, ms)
 
-    rows = [row("fp32", 40, 5.0, 130.0), row("fp16", 41, 6.0, 70.0), row("int8", 10, 9.0, 40.0)]
-    assert list(dominated(rows)) == ["fp16"]
-    assert "fp32" in dominated(rows)["fp16"]
-    assert not dominated([rows[0], row("fp16", 41, 5.1, 70.0)])  # as quick, but for noise
+    rows = [row("fp32", 40, 5.0, 130.0), row("fp16", 41, 6.1, 70.0), row("int8", 10, 9.0, 40.0)]
+    assert list(dominated(rows)) == ["encoder.fp16"]
+    assert "fp32" in dominated(rows)["encoder.fp16"]
+    quick = [row("fp32", 40, 5.0, 130.0, "decoder"), row("fp16", 41, 3.0, 70.0, "decoder")]
+    assert not dominated([*rows, *quick])  # a chain is whole or left out
+    assert not dominated([rows[0], row("fp16", 41, 5.5, 70.0)])  # as quick, but for noise
     assert not dominated([rows[0], row("fp16", 41, None, 70.0)])  # never timed

@@ -1,0 +1,98 @@
+"""A build may hear what it made: every chain against fp32 of its format."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+
+from hiresldm.cli.main import main
+from hiresldm.core.spec import Array
+from hiresldm.export import to_coreml
+from hiresldm.reference.config import EDGE, Stack
+from hiresldm.reference.model import Model, save_part
+
+RATE_HZ = 48_000
+SMALL = Stack(32, 64, (1,))
+STACKS = ("recovery", "encoder_fine", "encoder", "denoiser", "decoder")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The parts of a small untrained model."""
+    torch.manual_seed(0)
+    config = replace(EDGE, name="tiny", **dict.fromkeys(STACKS, SMALL))
+    folder = tmp_path_factory.mktemp("tiny")
+    for name, part in Model(config).named_children():
+        save_part(part, config, folder / f"{name}.safetensors", torch.float16)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(speech: Array, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nineteen recordings, the last of which is the valid split."""
+    folder = tmp_path_factory.mktemp("speech")
+    for number in range(19):
+        clip = speech[number * 2000 :][: round(1.2 * RATE_HZ)]
+        soundfile.write(folder / f"{number:02}.wav", clip, RATE_HZ)
+    return folder
+
+
+def build(out: Path, *words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["build", str(out), *words])
+    return int(ended.value.code or 0)
+
+
+def test_every_chain_is_heard_against_fp32_and_judged_by_the_budget(
+    weights: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    told = tmp_path / "told.json"
+    words = ["--weights", str(weights), "--precisions", "fp32,int8", "--report", str(told)]
+    assert build(tmp_path / "out", *words, "--audio", str(data)) == 0
+    result = json.loads(told.read_text(encoding="utf-8"))
+    (heard,) = result["audio"]
+    assert (heard["format"], heard["precision"], heard["engine"]) == ("onnx", "int8", "ort")
+    sizes = [row["bytes"] for row in result["rows"] if row["precision"] == "int8"]
+    assert heard["bytes"] == sum(sizes)
+    deltas = {metric: value["mean"] for metric, value in heard["deltas"].items()}
+    assert deltas.keys() == {"lsd", "estoi", "dnsmos_ovrl"}
+    assert 0.0 < abs(deltas["lsd"]) < 0.5  # other than fp32, and near it
+    within = deltas["lsd"] <= 0.05 and deltas["estoi"] >= -0.005 and deltas["dnsmos_ovrl"] >= -0.03
+    assert heard["holds"] == within
+    table = capsys.readouterr().out
+    assert f"| onnx on ort | int8 | {sum(sizes) / 1e6:.2f} |" in table
+    assert f"| {'yes' if within else 'NO'} |" in table
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--precisions", "int8"], "--audio compares with fp32"),
+        (["--components", "encoder,decoder"], "--audio needs every part; recovery, denoiser"),
+    ],
+)
+def test_what_cannot_be_heard_is_refused_before_anything_is_written(
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    sentence: str,
+):
+    assert build(tmp_path / "out", *words, "--audio", str(data)) == 2
+    assert sentence in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_keeps_a_part_off_the_neural_engine_is_reported(
+    weights: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(to_coreml, "BUCKETS", (128, 9000))
+    words = ["--weights", str(weights), "--components", "encoder", "--formats", "coreml"]
+    assert build(tmp_path / "out", *words) == 0
+    assert "neural engine: log_mel has an axis of 18000" in capsys.readouterr().out
