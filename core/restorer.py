@@ -16,8 +16,8 @@ from .sampler import Sample, ddim
 from .spec import Array, Runner
 
 PARTS = ("recovery", "encoder", "denoiser", "decoder")
-CHUNK_S = 8.0
-CONTEXT_S = 1.0
+CHUNK_S = 7.0
+CONTEXT_S = 1.5
 """Seen on both sides of a chunk and dropped: with it the embedded model gives the same for any
 chunk size, which `tests/test_restorer.py` holds to 90 dB."""
 FADE_S = 0.1
