@@ -19,10 +19,14 @@ from ..core.errors import ToolkitError
 from ..core.spec import Array
 from .speed import spread
 
-# The folder from which `import hiresldm` works, in a clone as in an installation.
-_HOME = Path(__file__).parents[2]
-_CLI = ("-m", "hiresldm.cli.main")
-_LOAD = "import pathlib, sys, hiresldm; hiresldm.Restorer.load(pathlib.Path(sys.argv[1]))"
+# The folder from which `import hiresldm` works, in a clone as in an installation, comes last and
+# the working folder not at all (-P): other packages' modules there must not hide Python's own.
+_HOME = f"import sys; sys.path.append({str(Path(__file__).parents[2])!r}); "
+_CLI = ("-P", "-c", _HOME + "from hiresldm.cli.main import main; main()")
+_LOAD = (
+    *("-P", "-c"),
+    _HOME + "import pathlib, hiresldm; hiresldm.Restorer.load(pathlib.Path(sys.argv[1]))",
+)
 # A child inherits its parent's peak on Linux, so a bare interpreter stands between the two.
 # ru_maxrss is in bytes on macOS, in kilobytes elsewhere.
 _PEAK = """
@@ -39,7 +43,7 @@ def startup(bundle: Path, *, runs: int) -> dict[str, Any]:
 
     Raises `ToolkitError` where a process fails.
     """
-    commands = {"load_s": ("-c", _LOAD, str(bundle.resolve())), "version_s": (*_CLI, "--version")}
+    commands = {"load_s": (*_LOAD, str(bundle.resolve())), "version_s": (*_CLI, "--version")}
     taken: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(runs):
         for name, command in commands.items():
@@ -66,7 +70,7 @@ def memory(
 
 def peak_bytes(command: Sequence[str]) -> int:
     """Peak memory of a command run to its end, of the process and not of this one."""
-    return int(_run(("-c", _PEAK, *command)))
+    return int(_run(("-P", "-c", _PEAK, *command)))
 
 
 def _peak(speech: Array, bundle: Path, *, audio_s: float, threads: int) -> dict[str, Any]:
@@ -80,7 +84,7 @@ def _peak(speech: Array, bundle: Path, *, audio_s: float, threads: int) -> dict[
 
 def _run(arguments: Sequence[str]) -> str:
     command = [sys.executable, *arguments]
-    done = subprocess.run(command, cwd=_HOME, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise ToolkitError(f"a measured process failed with code {done.returncode}: {last}")
