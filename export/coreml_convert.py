@@ -14,6 +14,7 @@ import numpy as np
 from ..core.errors import ExportError
 from ..core.spec import Dim, ExportJob, Precision, Tensor
 from .quiet import quiet
+from .tracing import dynamic
 
 _EXAMPLE_FRAMES = 50
 
@@ -73,24 +74,10 @@ def _trace(module: Any, inputs: tuple[Tensor, ...]) -> Any:
     program = torch.export.export(
         module,
         tuple(torch.zeros(tensor.concrete({"frames": _EXAMPLE_FRAMES})) for tensor in inputs),
-        dynamic_shapes=tuple(_dynamic(tensor, dims) for tensor in inputs),
+        dynamic_shapes=tuple(dynamic(tensor.shape, dims) for tensor in inputs),
         strict=False,
     )
     return program.run_decompositions({})
-
-
-def _dynamic(tensor: Tensor, dims: dict[str, Any]) -> dict[int, Any]:
-    """The dynamic axes in torch's words; inputs share one torch Dim for each name."""
-    from torch.export import Dim as TorchDim
-
-    axes = {}
-    for index, axis in enumerate(tensor.shape):
-        if isinstance(axis, int):
-            continue
-        multiple, dim = axis if isinstance(axis, tuple) else (1, axis)
-        own = dims.setdefault(dim.name, TorchDim(dim.name, min=dim.low, max=dim.high))
-        axes[index] = own if multiple == 1 else multiple * own
-    return axes
 
 
 def _input(tensor: Tensor, buckets: Sequence[int]) -> Any:

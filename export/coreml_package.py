@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from ..core.frontend import FrontEnd
 from .coreml_convert import unheard
 
 DATA = "Data"
@@ -45,23 +44,6 @@ def read(path: Path) -> tuple[Any, Any]:
         spec = load_spec(str(path))
         folder = str(path / DATA / WEIGHTS)
         return spec, load(spec, spec.specificationVersion, file_weights_dir=folder)
-
-
-def describe(component: str, front: FrontEnd) -> dict[str, str]:
-    """The audio contract, for a host that has the package without the manifest."""
-    facts = {
-        "component": component,
-        "sample_rate": front.sample_rate_hz,
-        "n_fft": front.n_fft,
-        "hop_length": front.hop,
-        "window": "hann_periodic",
-        "spectrum_layout": "real_then_imaginary",
-        "spectrum_compression": front.compression,
-        "mel_bands": front.mel_bands,
-        "loudness_lufs": front.loudness_lufs,
-        "latent_hop": front.latent_hop,
-    }
-    return {key: str(value) for key, value in facts.items()}
 
 
 def _manifest() -> str:

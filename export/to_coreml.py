@@ -20,7 +20,7 @@ from . import coreml_weights as weights
 from .coreml_convert import convert, finish, unheard
 from .coreml_readback import check_saved, read_integers
 from .edges import at_edge
-from .files import described, settle
+from .files import contract, described, settle
 
 __all__ = ["BUCKETS", "FORMAT", "FOR_NEURAL_ENGINE", "PRECISIONS", "export", "read_integers"]
 
@@ -93,7 +93,7 @@ def _save(model: Any, job: ExportJob, state: Arrays, integers: Mapping[str, Quan
     """Write, check and name the package; one with the same content is left where it is."""
     with tempfile.TemporaryDirectory(dir=job.out, prefix=".coreml-") as folder:
         draft = Path(folder) / "draft.mlpackage"
-        packages.save(model, draft, packages.describe(job.component.name, job.front))
+        packages.save(model, draft, contract(job.component.name, job.front))
         check_saved(draft, state, integers, _PALETTE_FLOOR_DB.get(job.precision))
         (settled,) = settle([draft], f"{job.component.name}.{FORMAT}.{job.precision}")
         path = job.out / settled.name

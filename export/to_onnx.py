@@ -18,7 +18,7 @@ from ..core.frontend import FrontEnd
 from ..core.spec import Arrays, Artifact, Component, ExportJob, Precision
 from ..core.weights import weights_file
 from .edges import at_edge
-from .files import described, settle
+from .files import contract, described, settle
 from .onnx_floats import narrow, refer
 from .onnx_fp16 import to_fp16
 from .onnx_integers import STORED, read_integers, round_weights, store_integers
@@ -124,17 +124,5 @@ def _describe(model: Any, component: Component, front: FrontEnd) -> None:
     """Write the audio contract into the graph, where a host without the manifest can read it."""
     import onnx
 
-    facts = {
-        "component": component.name,
-        "sample_rate": front.sample_rate_hz,
-        "n_fft": front.n_fft,
-        "hop_length": front.hop,
-        "window": "hann_periodic",
-        "spectrum_layout": "real_then_imaginary",
-        "spectrum_compression": front.compression,
-        "mel_bands": front.mel_bands,
-        "loudness_lufs": front.loudness_lufs,
-        "latent_hop": front.latent_hop,
-    }
-    onnx.helper.set_model_props(model, {key: str(value) for key, value in facts.items()})
+    onnx.helper.set_model_props(model, contract(component.name, front))
     model.producer_name = "hiresldm"

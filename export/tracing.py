@@ -62,7 +62,7 @@ def _export(module: Any, inputs: tuple[Tensor, ...], outputs: tuple[str, ...]) -
             external_data=False,
             input_names=[tensor.name for tensor in inputs],
             output_names=outputs,
-            dynamic_shapes=tuple(_dynamic(tensor.shape, dims) for tensor in inputs),
+            dynamic_shapes=tuple(dynamic(tensor.shape, dims) for tensor in inputs),
             verbose=False,
         )
     if program is None:  # torch returns None only where it writes the file itself
@@ -70,7 +70,7 @@ def _export(module: Any, inputs: tuple[Tensor, ...], outputs: tuple[str, ...]) -
     return program.model_proto
 
 
-def _dynamic(shape: tuple[int | Dim | tuple[int, Dim], ...], dims: dict[str, Any]) -> Any:
+def dynamic(shape: tuple[int | Dim | tuple[int, Dim], ...], dims: dict[str, Any]) -> Any:
     """`Dim`s in torch's words; one torch Dim for each name, so that inputs share it."""
     from torch.export import Dim as TorchDim
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core.errors import BackendMissingError, IntegrityError
 from ..core.spec import Array, Arrays, Artifact, Runner
+from .mil.package import engine
 from .mil.shapes import check, declared
 
 FORMATS: Sequence[str] = ("coreml",)
@@ -55,14 +56,7 @@ def _engine() -> Any:
         raise BackendMissingError(
             "Core ML needs macOS; on other systems the backend 'mil' executes its files"
         )
-    try:
-        import coremltools
-    except ImportError as error:
-        raise BackendMissingError(
-            f"coremltools cannot be imported ({error}); "
-            "install it with: pip install 'hiresldm[coreml]'"
-        ) from error
-    return coremltools
+    return engine()
 
 
 def _compiled(path: Path) -> Any:

@@ -13,6 +13,18 @@ from ...core.errors import BackendMissingError, IntegrityError
 _WEIGHTS = "Data/com.apple.CoreML/weights"
 
 
+def engine() -> Any:
+    """The package coremltools; raises `BackendMissingError` without it."""
+    try:
+        import coremltools
+    except ImportError as error:
+        raise BackendMissingError(
+            f"coremltools cannot be imported ({error}); "
+            "install it with: pip install 'hiresldm[coreml]'"
+        ) from error
+    return coremltools
+
+
 def read(path: Path) -> tuple[Any, Any]:
     """The specification of the package and the main function of its program, weights read.
 
@@ -21,14 +33,10 @@ def read(path: Path) -> tuple[Any, Any]:
     # coremltools tells on standard error what it cannot do off a Mac; here none of it is needed.
     with redirect_stderr(StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            from coremltools.converters.mil.frontend.milproto.load import load
-            from coremltools.models.utils import load_spec
-        except ImportError as error:
-            raise BackendMissingError(
-                f"coremltools cannot be imported ({error}); "
-                "install it with: pip install 'hiresldm[coreml]'"
-            ) from error
+        engine()
+        from coremltools.converters.mil.frontend.milproto.load import load
+        from coremltools.models.utils import load_spec
+
         try:
             spec = load_spec(str(path))
             version = spec.specificationVersion
