@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -28,6 +29,8 @@ from .quantize import quantized
 
 STEPS = (1, 2, 4, 8, 16)
 START = 1.0
+CHECKPOINT = "torch.fp16"
+"""How files of weights are called: fp16 on disk; PyTorch computes with them in float32."""
 GATED = 8
 """Captured inputs, evenly picked, that an artifact is compared with PyTorch on."""
 
@@ -77,13 +80,14 @@ def _write(model: Model, plan: Plan, out: Path, default_steps: int, started: Sta
     stored = _stored(model, out)
     measured = _measured(stored, plan, out, started)
     dropped = dominated(measured)
+    kept = tuple(m.artifact for m in measured if m.artifact.path not in dropped)
     manifest = Manifest(
         model=model.config.name,
         front=model.config.front,
         sampler={steps: timesteps(steps, START) for steps in STEPS},
         default_steps=default_steps,
         noise_sha256=noise.golden_hash(),
-        artifacts=tuple(m.artifact for m in measured if m.artifact.path not in dropped),
+        artifacts=(*kept, *_checkpoints(kept)),
     )
     manifest = golden.write(manifest, out)
     _remove_unlisted(manifest, out)
@@ -96,7 +100,7 @@ def _stored(model: Model, out: Path) -> Model:
     for name, part in model.named_children():
         path = out / f"{name}.safetensors"
         save_part(part, model.config, path, torch.float16)
-        settle([path], f"{name}.torch.fp16")
+        settle([path], f"{name}.{CHECKPOINT}")
     return load(out)
 
 
@@ -145,6 +149,25 @@ def _exported(row: Row, job: ExportJob, sources: Mapping[str, str]) -> Artifact:
     needed = {"recipe": Precision.MIXED, "calibration": Precision.W8A8}
     used = {name: sha for name, sha in sources.items() if needed[name] is row.precision}
     return replace(artifact, tools={**artifact.tools, **used})
+
+
+def _checkpoints(artifacts: Sequence[Artifact]) -> list[Artifact]:
+    """The checkpoints that graphs read their weights from, as artifacts of their own."""
+    found = {}
+    for artifact in artifacts:
+        stem = f"{artifact.component}.{CHECKPOINT}."
+        for file in artifact.data:
+            if file.path.startswith(stem):
+                found[file.path] = replace(
+                    artifact,
+                    format="torch",
+                    precision=Precision.FP32,
+                    path=file.path,
+                    sha256=file.sha256,
+                    tools={name: version(name) for name in ("torch", "safetensors")},
+                    data=(),
+                )
+    return list(found.values())
 
 
 def _remove_unlisted(manifest: Manifest, out: Path) -> None:

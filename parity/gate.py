@@ -72,7 +72,8 @@ class Gate:
 
     def rows(self) -> Iterator[Row]:
         """Every row, as it is made."""
-        yield from golden.rows(self.manifest, self.root, self._torch())
+        if all(artifact.format != "torch" for artifact in self.manifest.artifacts):
+            yield from golden.rows(self.manifest, self.root, self._torch())
         for candidate in candidates(self.manifest, self.root):
             yield from self.judged(candidate)
 

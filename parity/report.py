@@ -82,9 +82,10 @@ def html(rows: Sequence[Row]) -> str:
 
 def markdown(rows: Sequence[Row]) -> str:
     """The matrix: a line per format, precision and engine, the worst figure of each part."""
-    groups = dict.fromkeys((row.format, row.precision, row.runtime) for row in rows)
+    judged = [row for row in rows if row.scope != GOLDEN]
+    groups = dict.fromkeys((row.format, row.precision, row.runtime) for row in judged)
     titles = ["format", "precision", "engine", *(f"{part}, dB" for part in PARTS), END_TO_END]
-    lines = [_matrix_line(key, rows) for key in groups if key[-1] != "torch"]
+    lines = [_matrix_line(key, rows) for key in groups]
     return "\n".join(
         f"| {' | '.join(cells)} |" for cells in (titles, ["---"] * len(titles), *lines)
     )

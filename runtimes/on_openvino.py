@@ -18,6 +18,9 @@ FORMATS: Sequence[str] = ("openvino",)
 _DEVICE = "CPU"
 # Left to itself the engine computes in bfloat16 wherever the CPU has it, and says nothing.
 _PRECISION = "f32"
+# Beside integer weights the engine rounds what they are multiplied with, in groups of this many
+# values: quicker by half, and judged by ear like the weights. Pinned, lest a release change it.
+_ROUNDED_GROUP = 32
 
 
 def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
@@ -48,6 +51,7 @@ def settings() -> Mapping[str, str]:
         "version": _engine().__version__,
         "device": _DEVICE,
         "inference_precision": _PRECISION,
+        "dynamic_quantization_group_size": str(_ROUNDED_GROUP),
     }
 
 
@@ -64,7 +68,11 @@ def _engine() -> Any:
 
 def _compiled(path: Path, threads: int) -> Any:
     core = _engine().Core()
-    hints: dict[str, Any] = {"INFERENCE_PRECISION_HINT": _PRECISION, "PERFORMANCE_HINT": "LATENCY"}
+    hints: dict[str, Any] = {
+        "INFERENCE_PRECISION_HINT": _PRECISION,
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": _ROUNDED_GROUP,
+        "PERFORMANCE_HINT": "LATENCY",
+    }
     if threads:
         hints["INFERENCE_NUM_THREADS"] = threads
     try:

@@ -1,13 +1,54 @@
-"""PyTorch modules as runners: the reference that every other engine is compared with."""
+"""PyTorch modules as runners: the reference, and its checkpoints as an engine like the others."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
-from ..core.spec import Array, Arrays, Component, Runner
+import numpy as np
+
+from ..core.errors import BackendMissingError
+from ..core.spec import Array, Arrays, Artifact, Component, Runner, Tensor
+from .signature import Input, check
 
 if TYPE_CHECKING:
     from torch import nn
+
+FORMATS: Sequence[str] = ("torch",)
+
+_TURN = Lock()
+
+
+def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
+    """Open the checkpoint below `root`, computing in float32 on `threads` threads (0: torch's own).
+
+    Raises `BackendMissingError` without torch, `IntegrityError` for a file it cannot open; the
+    runner raises `UsageError` for inputs that do not fit the part. Where `threads` is given,
+    callers take turns, since torch counts threads for the whole process.
+    """
+    _engine()
+    from ..reference.components import components
+    from ..reference.model import open_part
+
+    config, module = open_part(root / artifact.path, artifact.component)
+    component = next(c for c in components(config) if c.name == artifact.component)
+    expected = [_declared(tensor) for tensor in component.inputs]
+    inner = runner(component, module)
+
+    def run(arrays: Arrays) -> dict[str, Array]:
+        check(artifact.component, expected, arrays)
+        with _limited_to(threads):
+            return inner(arrays)
+
+    return run
+
+
+def settings() -> Mapping[str, str]:
+    """Engine, version and device, for reports; raises `BackendMissingError` without it."""
+    return {"engine": "torch", "version": str(_engine().__version__), "device": "cpu"}
 
 
 def runner(component: Component, module: nn.Module) -> Runner:
@@ -21,3 +62,33 @@ def runner(component: Component, module: nn.Module) -> Runner:
         return {component.outputs[0].name: output.numpy()}
 
     return run
+
+
+def _engine() -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise BackendMissingError(
+            f"torch cannot be imported ({error}); install it with: pip install 'hiresldm[train]'"
+        ) from error
+    return torch
+
+
+@contextmanager
+def _limited_to(threads: int) -> Iterator[None]:
+    if not threads:
+        yield
+        return
+    torch = _engine()
+    with _TURN:
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def _declared(tensor: Tensor) -> Input:
+    shape = tuple(axis if isinstance(axis, int) else None for axis in tensor.shape)
+    return Input(tensor.name, np.dtype(np.float32), shape)

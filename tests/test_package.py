@@ -31,7 +31,7 @@ def test_restoring_needs_no_torch():
 def test_the_public_names_are_these():
     assert sorted(hiresldm.__all__) == ["Restorer", "ToolkitError"]
     assert hiresldm.Restorer is Restorer
-    assert list(backends()) == ["coreml", "mil", "openvino", "ort"]
+    assert list(backends()) == ["coreml", "mil", "openvino", "ort", "torch"]
     assert (Path(hiresldm.__file__).parent / "py.typed").is_file()
 
 
