@@ -22,11 +22,14 @@ def train(
     stage: Annotated[StageName, typer.Argument(help="Stage to train; each needs those before it.")],
     data: Annotated[Path, typer.Option(help="Folder of audio, or of manifests.")],
     out: Annotated[Path, typer.Option(help="Run folder, shared by the stages of one model.")],
-    config: Annotated[str, typer.Option(help="Model size: edge or base.")] = "edge",
+    config: Annotated[str, typer.Option(help="Sizes: edge, base or a JSON of changes.")] = "edge",
     minutes: Annotated[float, typer.Option(min=0.01, help="Training time of this stage.")] = 30.0,
     variants: Annotated[int, typer.Option(min=1, help="Damaged versions of each clip.")] = 6,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     learning_rate: Annotated[float, typer.Option(min=1e-6)] = 1e-3,
+    adversary: Annotated[
+        float, typer.Option(min=0.0, help="Weight of the decoder's critic; 0 leaves it out.")
+    ] = 1.0,
     init: Annotated[
         Path | None, typer.Option(help="Folder of trained parts to start from.")
     ] = None,
@@ -38,7 +41,9 @@ def train(
     from ..reference.training.run import Job
     from ..reference.training.run import train as run
 
-    job = Job(stage, data, out, named(config), minutes, variants, seed, learning_rate, init)
+    job = Job(
+        stage, data, out, named(config), minutes, variants, seed, learning_rate, init, adversary
+    )
     state = run(job, resume=resume, quiet=quiet)
     typer.echo(
         f"{stage}: {state.step} steps in {state.trained_s / 60:.1f} min"

@@ -34,6 +34,11 @@ class FrontEnd:
         """Frequency bins of a spectrum."""
         return self.n_fft // 2 + 1
 
+    @property
+    def stride(self) -> int:
+        """Frames of a spectrum per latent frame."""
+        return self.latent_hop // self.hop
+
 
 def stft(wave: Array, front: FrontEnd) -> Array:
     """Compressed spectrum (T, 2 * bins) of a wave (N,), N a multiple of the hop, T = N / hop.

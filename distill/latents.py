@@ -14,8 +14,9 @@ from ..core.manifest import sha256_of
 from ..core.weights import weights_file
 from ..reference.model import Model
 from ..reference.training.cache import PairCache
+from ..reference.training.latents import LatentCache
 from ..reference.training.noises import Rng
-from ..reference.training.stages import LatentCache, as_tensor
+from ..reference.training.stages import as_tensor
 
 
 class StoredLatents(LatentCache):

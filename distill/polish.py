@@ -3,43 +3,40 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ..core.sampler import ddim, timesteps
 from ..reference import frontend
 from ..reference.model import Model
 from ..reference.training.cache import PairCache
 from ..reference.training.critic import Critic
+from ..reference.training.latents import FULL_BAND_HZ
 from ..reference.training.noises import Rng
 from ..reference.training.stages import (
-    FULL_BAND_HZ,
     Losses,
     adversarial_losses,
-    as_tensor,
     decoding_losses,
+    sampled,
     samples_of,
     tensors_of,
 )
 
-STEPS = (1, 2)
-"""Numbers of steps that are unrolled, in turn at random."""
 LATENT_WEIGHT = 0.5
 
 
 class PolishStage:
     """One or two sampler steps unrolled from noise; errors of the latent and of decoded speech.
 
-    The gradient passes the frozen decoder and every step (Lay 2023, CRP). A critic stands against
-    what spectral errors alone would lead to, the mean of all that is possible.
+    The gradient passes the decoder, which learns along, and every step (Lay 2023, CRP). A critic
+    stands against what spectral errors alone would lead to, the mean of all that is possible.
     """
 
     def __init__(self, model: Model, device: str, *, batch: int = 8, seconds: float = 1.6) -> None:
         self.config, self.device, self.batch, self.seconds = model.config, device, batch, seconds
         self.model = model
         for name, part in model.named_children():
-            part.requires_grad_(name == "denoiser")
+            part.requires_grad_(name in {"denoiser", "decoder"})
         self.student = model.denoiser
-        self.parts: dict[str, nn.Module] = {"denoiser": self.student}
+        self.parts: dict[str, nn.Module] = {"denoiser": self.student, "decoder": model.decoder}
         self.critic = Critic(self.config.front.sample_rate_hz)
         self.helpers: dict[str, nn.Module] = {"critic": self.critic}
 
@@ -54,19 +51,11 @@ class PolishStage:
             recovered = self.model.recovery(frontend.stft(damaged, front)).float()
             condition = self.model.encoder(frontend.log_mel(recovered, front)).float()
             target = self.model.encoder(frontend.log_mel(spectrum, front)).float()
-        latent = self._sampled(condition, rng)
+        latent = sampled(self.student, condition, rng)
         restored = self.model.decoder(latent, recovered).float()
+        wave = frontend.istft(restored, front)
         return {
             "latent": LATENT_WEIGHT * (latent - target).abs().mean(),
-            **decoding_losses(restored, spectrum, clean, bandwidth_hz, front),
-            **adversarial_losses(self.critic, frontend.istft(restored, front), clean, rng),
+            **decoding_losses(restored, wave, spectrum, clean, bandwidth_hz, front),
+            **adversarial_losses(self.critic, wave, clean, rng),
         }
-
-    def _sampled(self, condition: Tensor, rng: Rng) -> Tensor:
-        def denoise(noisy: Tensor, t: float) -> Tensor:
-            time = torch.full((len(noisy),), t, device=noisy.device)
-            return torch.as_tensor(self.student(noisy, condition, time).float())
-
-        noise = as_tensor(rng.standard_normal(condition.shape)).to(condition)
-        latent: Tensor = ddim(denoise, condition, noise, timesteps(int(rng.choice(STEPS)), 1.0))
-        return latent

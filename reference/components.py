@@ -6,7 +6,7 @@ from ..core.spec import Component, Dim, Precision, Tensor
 from .config import ModelConfig
 
 FRAMES = Dim("frames", low=1, high=8192, example=50)
-"""Latent frames, 50 a second; a spectrum has two for each."""
+"""Latent frames, 50 a second in `edge`; a spectrum has `stride` for each."""
 FLOOR_DB = {Precision.FP32: 90.0, Precision.FP16: 45.0}
 
 
@@ -14,7 +14,8 @@ def components(config: ModelConfig) -> tuple[Component, ...]:
     """The parts of a model of these sizes, in the order in which audio passes them."""
     front = config.front
     latent_shape = (1, FRAMES, front.latent_channels)
-    spectrum_shape = (1, (2, FRAMES), 2 * front.bins)
+    frames = (front.stride, FRAMES)
+    spectrum_shape = (1, frames, 2 * front.bins)
     return (
         Component(
             "recovery",
@@ -26,7 +27,7 @@ def components(config: ModelConfig) -> tuple[Component, ...]:
         Component(
             "encoder",
             lambda model: model.encoder,
-            (Tensor("log_mel", (1, (2, FRAMES), front.mel_bands)),),
+            (Tensor("log_mel", (1, frames, front.mel_bands)),),
             (Tensor("latent", latent_shape),),
             FLOOR_DB,
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..core.errors import UsageError
@@ -19,6 +20,10 @@ class Stack:
     dilations: tuple[int, ...]
 
 
+REVISION = 3
+"""Counts changes of what the networks compute from the same weights."""
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """Everything needed to build the networks; `edge` is the default."""
@@ -32,6 +37,7 @@ class ModelConfig:
     encoder: Stack = Stack(256, 768, (1, 1, 1))
     denoiser: Stack = Stack(256, 768, (1, 2, 4, 1, 2, 4, 1, 2))
     decoder: Stack = Stack(256, 768, (1, 2, 4, 1, 2, 4, 1, 1))
+    revision: int = REVISION
 
     def to_json(self) -> str:
         """The configuration as one line of JSON, for safetensors metadata."""
@@ -39,8 +45,10 @@ class ModelConfig:
 
     @staticmethod
     def from_json(text: str) -> ModelConfig:
-        """Read back `to_json`; raises TypeError on an unknown key."""
+        """Read back `to_json`; raises TypeError on an unknown key or another revision."""
         values: dict[str, Any] = json.loads(text)
+        if (revision := values.get("revision")) != REVISION:
+            raise TypeError(f"made for revision {revision} of the networks, not {REVISION}")
         front = FrontEnd(**values.pop("front"))
         stacks = {
             key: Stack(value["dim"], value["hidden"], tuple(value["dilations"]))
@@ -62,8 +70,23 @@ BASE = ModelConfig(
 
 
 def named(name: str) -> ModelConfig:
-    """The configuration called `edge` or `base`; raises `UsageError` on another name."""
+    """The configuration called `edge` or `base`, or that of a JSON file: what differs from `edge`.
+
+    Raises `UsageError` on another name, and on a file that is no such JSON.
+    """
     for config in (EDGE, BASE):
         if config.name == name:
             return config
-    raise UsageError(f"no model configuration '{name}'; there are edge and base")
+    if not Path(name).is_file():
+        raise UsageError(f"no model configuration '{name}'; there are edge, base and JSON files")
+    try:
+        return _differing(json.loads(Path(name).read_text(encoding="utf-8")))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UsageError(f"{name}: not a model configuration: {error}") from error
+
+
+def _differing(changes: dict[str, Any]) -> ModelConfig:
+    values = asdict(EDGE)
+    for key, value in changes.items():
+        values[key] = {**values[key], **value} if isinstance(value, dict) else value
+    return ModelConfig.from_json(json.dumps(values))

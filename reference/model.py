@@ -46,12 +46,21 @@ def save_part(
 
 
 def load_part(module: nn.Module, path: Path) -> None:
-    """Fill `module` from safetensors; raises `IntegrityError` on a missing or unknown tensor."""
+    """Fill `module` from safetensors; raises `IntegrityError` where they are not of its kind."""
+    _config_of(path)  # of this revision
     try:
         tensors = {name: value.float() for name, value in load_file(path).items()}
         module.load_state_dict(tensors)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise IntegrityError(f"{path}: these weights do not fit the model: {error}") from error
+
+
+def open_part(path: Path, part: str) -> tuple[ModelConfig, nn.Module]:
+    """One part ready to run, and its configuration; raises `IntegrityError` as `load_part` does."""
+    config = _config_of(path)
+    module = Model(config).get_submodule(part)
+    load_part(module, path)
+    return config, module.eval()
 
 
 def load(folder: Path) -> Model:

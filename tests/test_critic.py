@@ -20,7 +20,7 @@ def test_a_critic_learns_to_tell_clean_from_restored():
     clean, restored = waves()
     losses = []
     for _ in range(25):
-        loss = critic.own_loss(clean, restored)
+        loss = critic.losses(clean, restored)[0]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -33,11 +33,11 @@ def test_each_side_gets_gradients_from_its_own_loss_alone():
     critic = Critic(48_000)
     clean, restored = waves()
     restored.requires_grad_()
-    critic.own_loss(clean, restored).backward()
+    critic.losses(clean, restored)[0].backward()
     assert restored.grad is None
     assert all(p.grad is not None and p.grad.isfinite().all() for p in critic.parameters())
     critic.zero_grad()
-    sum(critic.corrections(clean, restored)).backward()
+    sum(critic.losses(clean, restored)[1:]).backward()
     assert restored.grad is not None and restored.grad.isfinite().all()
     assert restored.grad.abs().max() > 0
     assert all(p.grad is None for p in critic.parameters())
@@ -46,5 +46,5 @@ def test_each_side_gets_gradients_from_its_own_loss_alone():
 def test_silence_gives_finite_gradients():
     critic = Critic(48_000)
     silence = torch.zeros(1, 12_000, requires_grad=True)
-    sum(critic.corrections(torch.zeros(1, 12_000), silence)).backward()
+    sum(critic.losses(torch.zeros(1, 12_000), silence)).backward()
     assert silence.grad is not None and silence.grad.isfinite().all()

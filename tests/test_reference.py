@@ -1,23 +1,50 @@
 """The PyTorch model: its shapes at both sizes, its front end, its weights on disk."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tiny import TINY
 
 from hiresldm.core import frontend
-from hiresldm.core.errors import IntegrityError
+from hiresldm.core.errors import IntegrityError, UsageError
 from hiresldm.core.weights import weights_file
 from hiresldm.reference import frontend as torch_frontend
 from hiresldm.reference.components import components
-from hiresldm.reference.config import BASE, EDGE, ModelConfig, named
-from hiresldm.reference.model import PARTS, Model, load
+from hiresldm.reference.config import BASE, EDGE, REVISION, ModelConfig, named
+from hiresldm.reference.model import PARTS, Model, load, load_part, save_part
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 
 def test_a_configuration_survives_json():
     assert ModelConfig.from_json(BASE.to_json()) == BASE == named("base")
+
+
+def test_own_sizes_are_a_file_of_differences(tmp_path: Path):
+    path = tmp_path / "own.json"
+    path.write_text(
+        '{"front": {"latent_channels": 32, "latent_hop": 1920}, "encoder": {"dim": 64}}'
+    )
+    own = named(str(path))
+    assert (own.front.latent_channels, own.front.stride, own.encoder.dim) == (32, 4, 64)
+    assert own.decoder == EDGE.decoder
+    parts, model = components(own), Model(own).eval()
+    for part in parts:
+        inputs = [torch.from_numpy(x) for x in part.sample(frames=3, seed=0).values()]
+        with torch.inference_mode():
+            assert part.build(model)(*inputs).shape == part.outputs[0].concrete({"frames": 3})
+    path.write_text('{"latent_channels": 32}')
+    with pytest.raises(UsageError, match="latent_channels"):
+        named(str(path))
+
+
+def test_weights_of_another_revision_are_refused(tmp_path: Path):
+    model, path = Model(TINY), tmp_path / "encoder.safetensors"
+    save_part(model.encoder, replace(TINY, revision=REVISION - 1), path, torch.float32)
+    with pytest.raises(IntegrityError, match=f"revision {REVISION - 1} of the networks"):
+        load_part(model.encoder, path)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +75,7 @@ def test_torch_front_end_is_the_numpy_one(speech: np.ndarray):
 
 
 def test_an_untrained_model_leaves_the_spectrum_nearly_alone():
-    """Both networks start from "change nothing": the mask is one, the turn is zero."""
+    """Both networks start from "change nothing": a gain of .95, no turn."""
     torch.manual_seed(0)
     model = Model(EDGE).eval()
     spectrum = torch.randn(1, 8, 2 * EDGE.front.bins)

@@ -23,6 +23,7 @@ from hiresldm.reference.training.losses import (
     compressed_loss,
     decoded_loss,
     level_loss,
+    shape_loss,
     waveform_loss,
 )
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE as EMBEDDED
@@ -83,6 +84,23 @@ def test_all_stages_train_and_leave_weights_and_a_plot(data: Path, tmp_path: Pat
         run.train(job, resume=False, quiet=True)
 
 
+def test_validation_speech_is_heard_with_the_averaged_weights(cache: PairCache, tmp_path: Path):
+    made = trainer(cache, tmp_path)
+    made.valid = cache
+    steps(made, 2)
+    weights = {name: value.clone() for name, value in made.module.state_dict().items()}
+    for _ in range(2):
+        made.save()
+    first, second = made.state.valid
+    assert first == second  # the same batches every time
+    assert first[0] == 2 and np.isfinite(first[1])
+    after = made.module.state_dict()
+    assert all(torch.equal(weights[name], after[name]) for name in weights)
+    made.average.module.load_state_dict(weights)
+    made.save()
+    assert made.state.valid[-1][1] != first[1]
+
+
 def test_a_stage_asks_for_those_before_it(data: Path, tmp_path: Path):
     with pytest.raises(UsageError, match=r"recovery\.safetensors is missing"):
         run.train(run.Job("denoiser", data, tmp_path, TINY, 0.01), resume=False, quiet=True)
@@ -133,6 +151,13 @@ def test_unknown_phase_does_not_make_a_decoder_quiet(speech: np.ndarray):
     assert decoded_loss(target, target, mask, front) < 1e-6 < losses[1]
 
 
+def test_the_shape_of_a_clip_counts_as_much_when_it_is_quiet(speech: np.ndarray):
+    wave = torch.from_numpy(speech[None, 24_000:72_000])
+    noise = 0.1 * torch.randn(wave.shape, generator=torch.Generator().manual_seed(0))
+    whole, half = (float(shape_loss(scale * (wave + noise), scale * wave)) for scale in (1.0, 0.5))
+    assert whole == pytest.approx(half) == pytest.approx(0.08 / float(wave.abs().mean()), rel=0.02)
+
+
 def test_digital_silence_gives_finite_losses_and_gradients():
     front = EDGE.front
     spectrum = torch.zeros(2, 10, 2 * front.bins, requires_grad=True)
@@ -142,6 +167,7 @@ def test_digital_silence_gives_finite_losses_and_gradients():
     loss = compressed_loss(spectrum, spectrum.detach(), mask, front)
     loss = loss + decoded_loss(spectrum, spectrum.detach(), mask, front)
     loss = loss + level_loss(spectrum, spectrum.detach(), bandwidth_hz, front)
+    loss = loss + shape_loss(wave, wave.detach())
     loss = loss + waveform_loss(wave, wave.detach(), bandwidth_hz, front.sample_rate_hz)
     loss.backward()
     assert loss.isfinite()

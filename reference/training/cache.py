@@ -109,8 +109,9 @@ def open_or_render(data: Path, split: str, folder: Path, *, variants: int, seed:
 
 def render(data: Path, split: str, folder: Path, *, variants: int, seed: int) -> None:
     """Write the cache of one split: the same seed gives the same damage."""
+    recordings = corpus.speech(data, split)
     folder.mkdir(parents=True, exist_ok=True)
-    clips = list(_write_clean(corpus.speech(data, split), folder / "clean.i16"))
+    clips = list(_write_clean(recordings, folder / "clean.i16"))
     if not clips:
         raise UsageError(f"{data}: no {split} clip of at least 1 s")
     work = partial(_render_variant, data, split, folder, clips, seed)

@@ -59,24 +59,22 @@ class Critic(nn.Module):
     def forward(self, wave: Tensor) -> list[list[Tensor]]:
         return [critic(wave) for critic in self.critics]
 
-    def own_loss(self, clean: Tensor, restored: Tensor) -> Tensor:
-        """Hinge loss that trains the critic alone (Lim 2017, geometric GAN)."""
+    def losses(self, clean: Tensor, restored: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The critic's own hinge loss, and its adversarial and feature-matching ones of `restored`.
+
+        The first trains the critic alone, the others give it no gradient (Lim 2017, geometric GAN).
+        """
+        frozen = {name: value.detach() for name, value in self.named_parameters()}
         real, made = self(clean), self(restored.detach())
-        terms = [
+        heard = torch.func.functional_call(self, frozen, (restored,))
+        own = [
             F.relu(1 - r[-1]).mean() + F.relu(1 + m[-1]).mean()
             for r, m in zip(real, made, strict=True)
         ]
-        return torch.stack(terms).mean()
-
-    def corrections(self, clean: Tensor, restored: Tensor) -> tuple[Tensor, Tensor]:
-        """Adversarial and feature-matching losses of `restored`; the critic gets no gradient."""
-        frozen = {name: value.detach() for name, value in self.named_parameters()}
-        real = torch.func.functional_call(self, frozen, (clean,))
-        made = torch.func.functional_call(self, frozen, (restored,))
-        fooled = torch.stack([-m[-1].mean() for m in made]).mean()
+        fooled = [-h[-1].mean() for h in heard]
         distances = [
             (a - b.detach()).abs().mean() / (b.detach().abs().mean() + 1e-3)
-            for m, r in zip(made, real, strict=True)
-            for a, b in zip(m[:-1], r[:-1], strict=True)
+            for h, r in zip(heard, real, strict=True)
+            for a, b in zip(h[:-1], r[:-1], strict=True)
         ]
-        return fooled, torch.stack(distances).mean()
+        return torch.stack(own).mean(), torch.stack(fooled).mean(), torch.stack(distances).mean()

@@ -19,10 +19,12 @@ from ..config import ModelConfig
 from ..model import save_part
 from .cache import PairCache
 from .plot import plot_losses
-from .stages import Losses, Stage
+from .stages import CRITIC, Losses, Stage
 
 SAVE_EVERY_S = 120.0
 LOG_EVERY = 20
+VALIDATED = 8
+"""Batches of validation speech whose loss is taken at every save."""
 Precision = Callable[[], AbstractContextManager[object]]
 
 
@@ -52,16 +54,27 @@ class State:
     skipped: int = 0
     """Steps not taken because their loss or gradient was not finite."""
     history: list[tuple[int, float]] = field(default_factory=list)
+    """Steps and their losses, but for the critic's own."""
+    valid: list[tuple[int, float]] = field(default_factory=list)
+    """The same on validation speech, with the averaged weights."""
 
 
 class Trainer:
     """Trains a stage into a run folder; `run` may be called again after a stop."""
 
     def __init__(
-        self, stage: Stage, cache: PairCache, out: Path, schedule: Schedule, *, seed: int = 0
+        self,
+        stage: Stage,
+        cache: PairCache,
+        out: Path,
+        schedule: Schedule,
+        *,
+        valid: PairCache | None = None,
+        seed: int = 0,
     ) -> None:
         """Weights go to `out`, the run's own state, logs and plot to a folder below it."""
         self.stage, self.cache, self.out, self.schedule = stage, cache, out, schedule
+        self.valid = valid
         self.own = out / "-".join(stage.parts)
         self.seed = seed
         self.module = nn.ModuleDict({**stage.parts, **stage.helpers})
@@ -102,7 +115,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.rate(state.step, state.trained_s)
         with precision():
-            losses = self._losses(np.random.default_rng([self.seed, state.step]))
+            losses = self.stage.losses(self.cache, np.random.default_rng([self.seed, state.step]))
         total = torch.stack(list(losses.values())).sum()
         self.optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
@@ -118,20 +131,28 @@ class Trainer:
             self._log(losses, log)
         return float(total.detach())
 
-    def _losses(self, rng: np.random.Generator) -> Losses:
-        return self.stage.losses(self.cache, rng)
-
     def _total(self, rng: np.random.Generator) -> Tensor:
-        return torch.stack(list(self._losses(rng).values())).sum()
+        return torch.stack(list(self.stage.losses(self.cache, rng).values())).sum()
+
+    def _validated(self, valid: PairCache) -> float:
+        """The loss of the averaged weights on the same batches every time."""
+        own = {name: value.clone() for name, value in self.module.state_dict().items()}
+        self.module.load_state_dict(self.average.module.state_dict())
+        with torch.no_grad():
+            rngs = [np.random.default_rng([self.seed, i]) for i in range(VALIDATED)]
+            total = sum(_sum(self.stage.losses(valid, rng)) for rng in rngs)
+        self.module.load_state_dict(own)
+        return total / VALIDATED
 
     def _log(self, losses: Losses, log: SummaryWriter) -> None:
         for name, value in losses.items():
             log.add_scalar(name, float(value.detach()), self.state.step)
-        total = sum(float(value.detach()) for value in losses.values())
-        self.state.history.append((self.state.step, total))
+        self.state.history.append((self.state.step, _sum(losses)))
 
     def save(self) -> None:
         """Write weights (averaged), resumable state and the loss plot."""
+        if self.valid is not None:
+            self.state.valid.append((self.state.step, self._validated(self.valid)))
         config: ModelConfig = self.stage.config
         averaged = self.average.module.get_submodule("")
         for name in self.stage.parts:
@@ -154,7 +175,7 @@ class Trainer:
             partial,
         )
         partial.rename(self.own / "state.pt")
-        plot_losses(self.state.history, self.own / "loss.png")
+        plot_losses(self.state.history, self.state.valid, self.own / "loss.png")
 
     def resume(self) -> None:
         """Continue from `state.pt` of the run folder."""
@@ -163,6 +184,11 @@ class Trainer:
         self.module.load_state_dict(saved["module"])
         self.average.load_state_dict(saved["average"])
         self.optimizer.load_state_dict(saved["optimizer"])
+
+
+def _sum(losses: Losses) -> float:
+    """What the model is trained on: not what its critic is."""
+    return sum(float(value.detach()) for name, value in losses.items() if name != CRITIC)
 
 
 def ramped_ema(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:

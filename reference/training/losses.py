@@ -13,6 +13,8 @@ from ..frontend import log_mel
 RESOLUTIONS = ((512, 256), (2048, 512))
 """(n_fft, hop) of the waveform losses: one that sees time, one that sees pitch."""
 LOG_FLOOR = 1e-7
+SILENT = 1e-2
+"""Mean absolute value of a wave below which its error is not taken as a share of it."""
 LEVEL_FLOOR = -5.0
 """Log-mel level below which two bands are equally silent."""
 
@@ -64,6 +66,15 @@ def waveform_loss(predicted: Tensor, target: Tensor, bandwidth_hz: Tensor, rate_
         error = _log_power(predicted, n_fft, hop) - _log_power(target, n_fft, hop)
         total = total + _mean(error.abs(), mask)
     return total / len(RESOLUTIONS)
+
+
+def shape_loss(predicted: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute error of waves (B, N) as a share of the target's own, clip by clip.
+
+    Magnitudes of the other losses are compressed; this one minds what is loud, and its phase.
+    """
+    own = target.abs().mean(1).clamp(min=SILENT)
+    return ((predicted - target).abs().mean(1) / own).mean()
 
 
 def level_loss(predicted: Tensor, target: Tensor, bandwidth_hz: Tensor, front: FrontEnd) -> Tensor:

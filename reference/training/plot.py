@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+Curve = Sequence[tuple[int, float]]
+"""(step, loss), in order."""
 
-def plot_losses(history: Sequence[tuple[int, float]], path: Path, *, smooth: int = 25) -> None:
-    """Write loss against step as PNG: each logged value, and their running mean."""
+
+def plot_losses(history: Curve, valid: Curve, path: Path, *, smooth: int = 25) -> None:
+    """Write loss against step as PNG: each logged value, their running mean, and on new voices."""
     from matplotlib.figure import Figure
 
     if not history:
@@ -20,6 +23,9 @@ def plot_losses(history: Sequence[tuple[int, float]], path: Path, *, smooth: int
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     axes.plot(steps, losses, color="0.8", linewidth=0.8)
-    axes.plot(steps[width - 1 :], mean)
+    axes.plot(steps[width - 1 :], mean, label="training voices")
+    if valid:
+        axes.plot(*np.array(valid).T, marker=".", label="validation voices, averaged weights")
+    axes.legend()
     axes.set(xlabel="step", ylabel="loss", yscale="log")
     figure.savefig(path, dpi=120)

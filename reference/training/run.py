@@ -10,7 +10,7 @@ from ...core.errors import UsageError
 from ...core.weights import weights_file
 from ..config import ModelConfig
 from ..model import load_part
-from .cache import open_or_render
+from .cache import PairCache, open_or_render
 from .loop import Schedule, State, Trainer
 from .stages import AutoencoderStage, DecoderStage, DenoiserStage, RecoveryStage, Stage
 
@@ -31,6 +31,8 @@ class Job:
     learning_rate: float = 1e-3
     init: Path | None = None
     """Folder of trained parts to start from instead of from random weights."""
+    adversary: float = 1.0
+    """Weight of the critic of the decoder stage."""
 
 
 def train(job: Job, *, resume: bool, quiet: bool) -> State:
@@ -43,7 +45,7 @@ def train(job: Job, *, resume: bool, quiet: bool) -> State:
         job.data, "train", job.out / "cache" / "train", variants=job.variants, seed=job.seed
     )
     schedule = Schedule(job.minutes, learning_rate=job.learning_rate)
-    trainer = Trainer(stage, cache, job.out, schedule, seed=job.seed)
+    trainer = Trainer(stage, cache, job.out, schedule, valid=_valid(job), seed=job.seed)
     begun = (trainer.own / "state.pt").exists()
     if begun != resume:
         raise UsageError(
@@ -56,6 +58,15 @@ def train(job: Job, *, resume: bool, quiet: bool) -> State:
     return trainer.run(quiet=quiet)
 
 
+def _valid(job: Job) -> PairCache | None:
+    """Validation speech, where the data has any."""
+    folder = job.out / "cache" / "valid"
+    try:
+        return open_or_render(job.data, "valid", folder, variants=1, seed=job.seed)
+    except UsageError:
+        return None
+
+
 def _stage(job: Job) -> Stage:
     makers: dict[str, Callable[[], Stage]] = {
         "recovery": lambda: RecoveryStage(job.config),
@@ -63,7 +74,9 @@ def _stage(job: Job) -> Stage:
         "denoiser": lambda: DenoiserStage(
             job.config, _earlier(job, "recovery"), _earlier(job, "encoder")
         ),
-        "decoder": lambda: DecoderStage(job.config, _earlier(job, "denoiser").parent),
+        "decoder": lambda: DecoderStage(
+            job.config, _earlier(job, "denoiser").parent, adversary=job.adversary
+        ),
     }
     return makers[job.stage]()
 

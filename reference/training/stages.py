@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -20,14 +19,22 @@ from ..denoiser import Denoiser
 from ..encoder import Encoder
 from ..model import load_part
 from ..recovery import Recovery
-from .cache import Batch, Clip, PairCache
+from .cache import Batch, PairCache
 from .critic import Critic
-from .losses import band_mask, compressed_loss, decoded_loss, level_loss, waveform_loss
+from .latents import FULL_BAND_HZ, LatentCache
+from .losses import (
+    band_mask,
+    compressed_loss,
+    decoded_loss,
+    level_loss,
+    shape_loss,
+    waveform_loss,
+)
 from .noises import Rng
 
-FULL_BAND_HZ = 16_000.0
-"""Stages that generate the top of the spectrum learn only from clips that have one."""
 CRITIC_SAMPLES = 24_000
+CRITIC = "critic"
+"""The name of the loss that trains the critic and nothing else."""
 Losses = dict[str, Tensor]
 M = TypeVar("M", bound=nn.Module)
 
@@ -65,6 +72,7 @@ class RecoveryStage:
         return {
             "spectrum": compressed_loss(recovered, spectrum, mask, front),
             "level": 0.05 * level_loss(recovered, spectrum, bandwidth_hz, front),
+            "shape": 0.2 * shape_loss(frontend.istft(recovered, front), clean),
         }
 
 
@@ -94,7 +102,8 @@ class AutoencoderStage:
             recovered = self.recovery(frontend.stft(damaged, front)).float()
         latent = self._disturbed(spectrum, recovered, rng)
         restored = self.decoder(latent, recovered).float()
-        return decoding_losses(restored, spectrum, clean, bandwidth_hz, front)
+        wave = frontend.istft(restored, front)
+        return decoding_losses(restored, wave, spectrum, clean, bandwidth_hz, front)
 
     def _disturbed(self, spectrum: Tensor, recovered: Tensor, rng: Rng) -> Tensor:
         front = self.config.front
@@ -116,9 +125,16 @@ class DecoderStage:
     """
 
     def __init__(
-        self, config: ModelConfig, run: Path, *, batch: int = 12, seconds: float = 1.6
+        self,
+        config: ModelConfig,
+        run: Path,
+        *,
+        batch: int = 12,
+        seconds: float = 1.6,
+        adversary: float = 1.0,
     ) -> None:
         self.config, self.batch, self.seconds = config, batch, seconds
+        self.adversary = adversary
         self.recovery = frozen(Recovery(config), run / "recovery.safetensors")
         self.encoder = frozen(Encoder(config), run / "encoder.safetensors")
         self.denoiser = frozen(Denoiser(config), run / "denoiser.safetensors")
@@ -126,7 +142,7 @@ class DecoderStage:
         load_part(self.decoder, run / "decoder.safetensors")
         self.critic = Critic(config.front.sample_rate_hz)
         self.parts: dict[str, nn.Module] = {"decoder": self.decoder}
-        self.helpers: dict[str, nn.Module] = {"critic": self.critic}
+        self.helpers: dict[str, nn.Module] = {"critic": self.critic} if adversary else {}
 
     def losses(self, cache: PairCache, rng: Rng) -> Losses:
         front = self.config.front
@@ -135,24 +151,15 @@ class DecoderStage:
         clean, damaged, bandwidth_hz = tensors_of(drawn)
         with torch.no_grad():
             recovered = self.recovery(frontend.stft(damaged, front)).float()
-            latent = self._sampled(recovered, rng)
+            condition = self.encoder(frontend.log_mel(recovered, front)).float()
+            latent = sampled(self.denoiser, condition, rng)
         restored = self.decoder(latent, recovered).float()
         spectrum = frontend.stft(clean, front)
-        return {
-            **decoding_losses(restored, spectrum, clean, bandwidth_hz, front),
-            **adversarial_losses(self.critic, frontend.istft(restored, front), clean, rng),
-        }
-
-    def _sampled(self, recovered: Tensor, rng: Rng) -> Tensor:
-        condition = self.encoder(frontend.log_mel(recovered, self.config.front)).float()
-
-        def denoise(noisy: Tensor, t: float) -> Tensor:
-            predicted: Tensor = self.denoiser(noisy, condition, torch.full((len(noisy),), t))
-            return predicted.float()
-
-        noise = as_tensor(rng.standard_normal(condition.shape))
-        latent: Tensor = ddim(denoise, condition, noise, timesteps(int(rng.integers(1, 3)), 1.0))
-        return latent
+        wave = frontend.istft(restored, front)
+        losses = decoding_losses(restored, wave, spectrum, clean, bandwidth_hz, front)
+        if not self.adversary:
+            return losses
+        return losses | adversarial_losses(self.critic, wave, clean, rng, self.adversary)
 
 
 class DenoiserStage:
@@ -173,13 +180,14 @@ class DenoiserStage:
         self.denoiser = Denoiser(config)
         self.parts: dict[str, nn.Module] = {"denoiser": self.denoiser}
         self.helpers: dict[str, nn.Module] = {}
-        self._latents: LatentCache | None = None
+        self._latents: dict[Path, LatentCache] = {}
 
     def losses(self, cache: PairCache, rng: Rng) -> Losses:
-        if self._latents is None:
-            self._latents = LatentCache(cache, self.recovery, self.encoder, self.config)
+        if cache.folder not in self._latents:
+            latents = LatentCache(cache, self.recovery, self.encoder, self.config)
+            self._latents[cache.folder] = latents
         frames = samples_of(self.seconds, self.config) // self.config.front.latent_hop
-        clean, recovered = self._latents.draw(self.batch, frames, rng)
+        clean, recovered = self._latents[cache.folder].draw(self.batch, frames, rng)
         time = as_tensor(rng.uniform(size=len(clean)))
         noise = as_tensor(rng.standard_normal(clean.shape))
         angle = time[:, None, None] * (math.pi / 2)
@@ -188,77 +196,49 @@ class DenoiserStage:
         return {"latent": ((predicted - clean) ** 2).mean()}
 
 
-class LatentCache:
-    """Clean and recovered latents of every cached clip, computed once."""
+def sampled(denoiser: nn.Module, condition: Tensor, rng: Rng) -> Tensor:
+    """Latents as a few-step sampler draws them: from noise, in one step or two."""
 
-    def __init__(
-        self, cache: PairCache, recovery: nn.Module, encoder: nn.Module, config: ModelConfig
-    ) -> None:
-        self.cache, self.config = cache, config
-        self.clean: dict[tuple[int, int], Tensor] = {}
-        self.recovered: dict[tuple[int, int], Tensor] = {}
-        with torch.inference_mode(), torch.autocast("cpu", enabled=False):
-            for clip in cache.clips:
-                if clip.bandwidth_hz < FULL_BAND_HZ:
-                    continue
-                for variant in range(cache.variants):
-                    clean, damaged = (
-                        frontend.stft(wave, config.front) for wave in self._waves(clip, variant)
-                    )
-                    pair = torch.cat([clean, recovery(damaged)])
-                    latents = encoder(frontend.log_mel(pair, config.front)).half()
-                    self.clean[clip.offset, variant], self.recovered[clip.offset, variant] = latents
+    def denoise(noisy: Tensor, t: float) -> Tensor:
+        time = torch.full((len(noisy),), t, device=noisy.device)
+        return torch.as_tensor(denoiser(noisy, condition, time).float())
 
-    def draw(self, size: int, frames: int, rng: Rng) -> tuple[Tensor, Tensor]:
-        """Random crops (B, frames, C) of clean and recovered latents, speakers equally likely."""
-        crops = [self._crop(frames, rng) for _ in range(size)]
-        clean, recovered = (torch.stack(column) for column in zip(*crops, strict=True))
-        return clean, recovered
-
-    def _crop(self, frames: int, rng: Rng) -> tuple[Tensor, Tensor]:
-        clip = self.cache.pick(rng, FULL_BAND_HZ)
-        key = (clip.offset, int(rng.integers(self.cache.variants)))
-        clean, recovered = self.clean[key], self.recovered[key]
-        if len(clean) < frames:  # a short clip is heard again
-            repeats = -(-frames // len(clean))
-            clean, recovered = clean.repeat(repeats, 1), recovered.repeat(repeats, 1)
-        start = int(rng.integers(len(clean) - frames + 1))
-        where = slice(start, start + frames)
-        return clean[where].float(), recovered[where].float()  # kept as fp16, used as fp32
-
-    def _waves(self, clip: Clip, variant: int) -> Sequence[Tensor]:
-        pair = self.cache.whole(clip, variant)
-        length = len(pair[0]) // self.config.front.latent_hop * self.config.front.latent_hop
-        return [torch.from_numpy(wave[None, :length]) for wave in pair]
+    noise = as_tensor(rng.standard_normal(condition.shape)).to(condition)
+    latent: Tensor = ddim(denoise, condition, noise, timesteps(int(rng.integers(1, 3)), 1.0))
+    return latent
 
 
 def decoding_losses(
-    restored: Tensor, spectrum: Tensor, clean: Tensor, bandwidth_hz: Tensor, front: FrontEnd
+    restored: Tensor,
+    wave: Tensor,
+    spectrum: Tensor,
+    clean: Tensor,
+    bandwidth_hz: Tensor,
+    front: FrontEnd,
 ) -> Losses:
-    """What a restored spectrum (B, T, 2 * bins) lacks against the clean one and its wave (B, N)."""
+    """What a restored spectrum (B, T, 2 * bins) and its wave (B, N) lack against the clean ones."""
     mask = band_mask(bandwidth_hz, front.bins, front.sample_rate_hz)
-    wave = frontend.istft(restored, front)
     return {
         "spectrum": 4.0 * decoded_loss(restored, spectrum, mask, front),
         "waveform": waveform_loss(wave, clean, bandwidth_hz, front.sample_rate_hz),
         "level": 0.2 * level_loss(restored, spectrum, bandwidth_hz, front),
+        "shape": 0.5 * shape_loss(wave, clean),
     }
 
 
-def adversarial_losses(critic: Critic, restored: Tensor, clean: Tensor, rng: Rng) -> Losses:
-    """What a critic learns from waves (B, N) and what it corrects; it hears a part of each crop.
+def adversarial_losses(
+    critic: Critic, restored: Tensor, clean: Tensor, rng: Rng, weight: float = 1.0
+) -> Losses:
+    """What a critic learns from waves (B, N) and what it corrects; it hears a part of half of them.
 
-    The whole would cost as much as the decoder does.
+    The whole would cost more than the decoder does.
     """
     length = min(clean.shape[1], CRITIC_SAMPLES)
     start = int(rng.integers(clean.shape[1] - length + 1))
-    heard, true = (wave[:, start : start + length] for wave in (restored, clean))
-    fooled, features = critic.corrections(true, heard)
-    return {
-        "critic": critic.own_loss(true, heard),
-        "fooled": 0.05 * fooled,
-        "features": 0.3 * features,
-    }
+    count = -(-len(clean) // 2)
+    heard, true = (wave[:count, start : start + length] for wave in (restored, clean))
+    own, fooled, features = critic.losses(true, heard)
+    return {CRITIC: own, "fooled": 0.05 * weight * fooled, "features": 0.3 * weight * features}
 
 
 def samples_of(seconds: float, config: ModelConfig) -> int:
