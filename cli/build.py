@@ -31,7 +31,13 @@ def build(
     components: Annotated[str, typer.Option(help="Parts to export.", show_default="all")] = "",
     recipe: Annotated[Path | None, typer.Option(help="Precision per layer, for mixed.")] = None,
     calibration: Annotated[Path | None, typer.Option(help="Captured inputs, for w8a8.")] = None,
-    default_steps: Annotated[int, typer.Option(help="Sampler steps when none are asked for.")] = 2,
+    steps: Annotated[
+        str, typer.Option(help="Numbers of sampler steps offered.", show_default="the weights' own")
+    ] = "",
+    default_steps: Annotated[
+        int | None,
+        typer.Option(help="Steps when none are asked for.", show_default="the weights' own"),
+    ] = None,
     audio: Annotated[
         Path | None,
         typer.Option(help="Speech to damage and restore: what every precision does to its sound."),
@@ -72,6 +78,7 @@ def build(
         rows = _planned(plan)
         print(reports.to_json({"plan": rows}) if as_json else _plan_table(rows))
         return
+    offered, default_steps = _sampling(weights, untrained, _items(steps), default_steps)
     panel = _panel(audio, per_class, default_steps, plan) if audio else None
     if not quiet:
         typer.echo(_plan_table(_planned(plan)) + "\n", err=True)
@@ -80,6 +87,7 @@ def build(
             model,
             plan,
             out,
+            steps=offered,
             default_steps=default_steps,
             overwrite=overwrite,
             started=lambda _: advance(),
@@ -92,7 +100,7 @@ def build(
         options: dict[str, object] = {"weights": weights, "untrained": untrained}
         options |= {"formats": formats, "precisions": precisions, "components": components or None}
         options |= {"recipe": recipe, "calibration": calibration, "report": report}
-        options |= {"default-steps": default_steps}
+        options |= {"steps": steps or None, "default-steps": default_steps}
         options |= {"audio": audio, "per-class": per_class} if audio else {}
         reports.write(_about(out, options) | result, report)
     if as_json:
@@ -114,6 +122,25 @@ def _model(weights: Path | None, untrained: str | None) -> Model:
     if weights is not None:
         raise UsageError("give --weights or --untrained, not both")
     return Model(named(untrained)).eval()
+
+
+def _sampling(
+    weights: Path | None, untrained: str | None, steps: list[str], default: int | None
+) -> tuple[list[int], int]:
+    """The numbers of steps to offer and the default: as asked for, or those of the weights."""
+    from ..core import manifest as bundles
+    from ..core.errors import UsageError
+    from ..export.build import DEFAULT_STEPS, STEPS
+    from ..runtimes.restorer import EMBEDDED_BUNDLE
+
+    if not all(text.isdecimal() and int(text) for text in steps):
+        raise UsageError(f"--steps {','.join(steps)}: give numbers of 1 or more, such as 1,2,4")
+    offered, usual = [*map(int, steps)], default
+    folder = weights or EMBEDDED_BUNDLE
+    if untrained is None and (folder / bundles.NAME).exists():
+        own = bundles.load(folder)
+        offered, usual = offered or [*own.sampler], usual or own.default_steps
+    return offered or [*STEPS], usual or DEFAULT_STEPS
 
 
 def _panel(audio: Path, per_class: int, default_steps: int, plan: Plan) -> Panel:

@@ -28,6 +28,7 @@ from .probe import probe
 from .quantize import quantized
 
 STEPS = (1, 2, 4, 8, 16)
+DEFAULT_STEPS = 2
 START = 1.0
 CHECKPOINT = "torch.fp16"
 """How files of weights are called: fp16 on disk; PyTorch computes with them in float32."""
@@ -52,10 +53,13 @@ def build(
     out: Path,
     *,
     default_steps: int,
+    steps: Sequence[int] = STEPS,
     overwrite: bool = False,
     started: Started = lambda _: None,
 ) -> Built:
     """Write the rows of the plan into a new bundle folder `out`; `started` hears of each.
+
+    `steps` are the numbers of sampler steps that the bundle offers.
 
     Weights are rounded to fp16 first and exported from what was rounded, so that every file and
     the reference hold the same numbers. Raises `UsageError` where `out` exists and is not to be
@@ -63,20 +67,27 @@ def build(
     """
     if out.exists() and not overwrite:
         raise UsageError(f"{out} exists; give --overwrite to replace it")
-    if default_steps not in STEPS:
-        raise UsageError(f"{default_steps} default steps; accepted: {', '.join(map(str, STEPS))}")
+    if default_steps not in steps:
+        raise UsageError(f"{default_steps} default steps; accepted: {', '.join(map(str, steps))}")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".build-") as folder:
         draft = Path(folder) / "bundle"
         draft.mkdir()
-        built = _write(model, plan, draft, default_steps, started)
+        built = _write(model, plan, draft, sorted(steps), default_steps, started)
         if out.exists():
             out.rename(Path(folder) / "replaced")
         shutil.move(draft, out)
     return built
 
 
-def _write(model: Model, plan: Plan, out: Path, default_steps: int, started: Started) -> Built:
+def _write(
+    model: Model,
+    plan: Plan,
+    out: Path,
+    steps: Sequence[int],
+    default_steps: int,
+    started: Started,
+) -> Built:
     stored = _stored(model, out)
     measured = _measured(stored, plan, out, started)
     dropped = dominated(measured)
@@ -84,7 +95,7 @@ def _write(model: Model, plan: Plan, out: Path, default_steps: int, started: Sta
     manifest = Manifest(
         model=model.config.name,
         front=model.config.front,
-        sampler={steps: timesteps(steps, START) for steps in STEPS},
+        sampler={count: timesteps(count, START) for count in steps},
         default_steps=default_steps,
         noise_sha256=noise.golden_hash(),
         artifacts=(*kept, *_checkpoints(kept)),

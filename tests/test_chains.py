@@ -4,15 +4,20 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 import torch
 
 from hiresldm.cli.main import main
+from hiresldm.core import manifest as bundles
+from hiresldm.core.errors import UsageError
+from hiresldm.core.metrics import snr_db
 from hiresldm.core.spec import Array
 from hiresldm.export import to_coreml
 from hiresldm.reference.config import EDGE, Stack
 from hiresldm.reference.model import Model, save_part
+from hiresldm.runtimes.restorer import Restorer
 
 RATE_HZ = 48_000
 SMALL = Stack(32, 64, (1,))
@@ -65,6 +70,23 @@ def test_every_chain_is_heard_against_fp32_and_judged_by_the_budget(
     table = capsys.readouterr().out
     assert f"| onnx on ort | int8 | {sum(sizes) / 1e6:.2f} |" in table
     assert f"| {'yes' if within else 'NO'} |" in table
+
+
+def test_a_bundle_offers_the_steps_asked_for_and_hands_them_on(weights: Path, tmp_path: Path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    words = ["--steps", "2,1", "--default-steps", "1"]
+    assert build(first, "--weights", str(weights), *words) == 0
+    assert build(second, "--weights", str(first)) == 0
+    for folder in (first, second):
+        made = bundles.load(folder)
+        assert (list(made.sampler), made.default_steps) == ([1, 2], 1)
+        checkpoints = [a for a in made.artifacts if a.format == "torch"]
+        assert [a.component for a in checkpoints] == ["recovery", "encoder", "denoiser", "decoder"]
+    wave = np.full(4800, 0.01, np.float32)
+    on_ort, on_torch = (Restorer.load(second, backend=b)(wave, RATE_HZ) for b in ("ort", "torch"))
+    assert snr_db(on_torch, on_ort) > 80
+    with pytest.raises(UsageError, match="4 steps are not offered by this model; accepted: 1, 2"):
+        Restorer.load(second)(wave, RATE_HZ, steps=4)
 
 
 @pytest.mark.parametrize(
