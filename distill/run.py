@@ -19,11 +19,12 @@ from ..core.weights import weights_file
 from ..reference.denoiser import Denoiser
 from ..reference.model import PARTS, Model, load, load_part, save_part
 from ..reference.training.cache import PairCache, open_or_render
+from ..reference.training.latents import LatentCache
 from ..reference.training.loop import Schedule, State, Trainer
 from ..reference.training.stages import Stage, samples_of
 from .check import Check, check
 from .consistency import ConsistencyStage
-from .latents import LatentBatches, StoredLatents
+from .latents import LatentBatches
 from .polish import PolishStage
 from .regressor import RegressorStage
 from .shortcut import PART, ShortcutStage, TwoTimeDenoiser
@@ -157,7 +158,8 @@ def _stage(job: Job, model: Model, cache: PairCache) -> Stage:
         Method.REGRESSOR: RegressorStage,
     }
     with torch.device("cpu"):
-        latents = StoredLatents(cache, load(job.teacher), job.teacher)
+        parts = (weights_file(job.teacher, part) for part in ("recovery", "encoder"))
+        latents = LatentCache(cache, *parts)
     frames = samples_of(SECONDS, model.config) // model.config.front.latent_hop
     return makers[job.method](model, LatentBatches(latents, BATCH, frames, job.device))
 

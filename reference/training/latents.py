@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
+from ...core.manifest import sha256_of
 from .. import frontend
-from ..config import ModelConfig
+from ..model import open_part
 from .cache import Clip, PairCache
 from .noises import Rng
 
@@ -17,25 +21,17 @@ FULL_BAND_HZ = 16_000.0
 
 
 class LatentCache:
-    """Clean and recovered latents of every cached clip, computed once."""
+    """Clean and recovered latents of a cache, kept in its folder under the two parts' own hash."""
 
-    def __init__(
-        self, cache: PairCache, recovery: nn.Module, encoder: nn.Module, config: ModelConfig
-    ) -> None:
-        self.cache, self.config = cache, config
-        self.clean: dict[tuple[int, int], Tensor] = {}
-        self.recovered: dict[tuple[int, int], Tensor] = {}
-        with torch.inference_mode(), torch.autocast("cpu", enabled=False):
-            for clip in cache.clips:
-                if clip.bandwidth_hz < FULL_BAND_HZ:
-                    continue
-                for variant in range(cache.variants):
-                    clean, damaged = (
-                        frontend.stft(wave, config.front) for wave in self._waves(clip, variant)
-                    )
-                    pair = torch.cat([clean, recovery(damaged)])
-                    latents = encoder(frontend.log_mel(pair, config.front)).half()
-                    self.clean[clip.offset, variant], self.recovered[clip.offset, variant] = latents
+    def __init__(self, cache: PairCache, recovery: Path, encoder: Path) -> None:
+        """Read the latents, or compute and write them with the weights in these files."""
+        self.cache = cache
+        path = cache.folder / f"latents-{_hash_of(recovery, encoder)}.safetensors"
+        if not path.exists():
+            partial = path.with_suffix(".partial")
+            save_file(_computed(cache, recovery, encoder), partial)
+            partial.rename(path)
+        self._latents = load_file(path)
 
     def draw(self, size: int, frames: int, rng: Rng) -> tuple[Tensor, Tensor]:
         """Random crops (B, frames, C) of clean and recovered latents, speakers equally likely."""
@@ -45,16 +41,40 @@ class LatentCache:
 
     def _crop(self, frames: int, rng: Rng) -> tuple[Tensor, Tensor]:
         clip = self.cache.pick(rng, FULL_BAND_HZ)
-        key = (clip.offset, int(rng.integers(self.cache.variants)))
-        clean, recovered = self.clean[key], self.recovered[key]
-        if len(clean) < frames:  # a short clip is heard again
-            repeats = -(-frames // len(clean))
-            clean, recovered = clean.repeat(repeats, 1), recovered.repeat(repeats, 1)
-        start = int(rng.integers(len(clean) - frames + 1))
-        where = slice(start, start + frames)
-        return clean[where].float(), recovered[where].float()  # kept as fp16, used as fp32
+        variant = int(rng.integers(self.cache.variants))
+        pair = self._latents[_key(clip, variant)]  # (2, L, C)
+        pair = pair.repeat(1, -(-frames // pair.shape[1]), 1)  # a short clip is heard again
+        start = int(rng.integers(pair.shape[1] - frames + 1))
+        clean, recovered = pair[:, start : start + frames].float()  # kept as fp16, used as fp32
+        return clean, recovered
 
-    def _waves(self, clip: Clip, variant: int) -> Sequence[Tensor]:
-        pair = self.cache.whole(clip, variant)
-        length = len(pair[0]) // self.config.front.latent_hop * self.config.front.latent_hop
-        return [torch.from_numpy(wave[None, :length]) for wave in pair]
+
+def _computed(cache: PairCache, recovery: Path, encoder: Path) -> dict[str, Tensor]:
+    """The pair of latents (2, L, C), clean and recovered, of every full-band clip and variant."""
+    config, recover = open_part(recovery, "recovery")
+    _, encode = open_part(encoder, "encoder")
+    made = {}
+    with torch.inference_mode(), torch.autocast("cpu", enabled=False):
+        for clip in cache.clips:
+            if clip.bandwidth_hz < FULL_BAND_HZ:
+                continue
+            for variant in range(cache.variants):
+                waves = _waves(cache, clip, variant, config.front.latent_hop)
+                clean, damaged = (frontend.stft(wave, config.front) for wave in waves)
+                pair = torch.cat([clean, recover(damaged)])
+                made[_key(clip, variant)] = encode(frontend.log_mel(pair, config.front)).half()
+    return made
+
+
+def _waves(cache: PairCache, clip: Clip, variant: int, latent_hop: int) -> Sequence[Tensor]:
+    pair = cache.whole(clip, variant)
+    length = len(pair[0]) // latent_hop * latent_hop
+    return [torch.from_numpy(wave[None, :length]) for wave in pair]
+
+
+def _key(clip: Clip, variant: int) -> str:
+    return f"{clip.offset}/{variant}"
+
+
+def _hash_of(*weights: Path) -> str:
+    return hashlib.sha256("".join(map(sha256_of, weights)).encode()).hexdigest()[:12]

@@ -175,8 +175,7 @@ class DenoiserStage:
         seconds: float = 3.2,
     ) -> None:
         self.config, self.batch, self.seconds = config, batch, seconds
-        self.recovery = frozen(Recovery(config), recovery)
-        self.encoder = frozen(Encoder(config), encoder)
+        self.recovery, self.encoder = recovery, encoder
         self.denoiser = Denoiser(config)
         self.parts: dict[str, nn.Module] = {"denoiser": self.denoiser}
         self.helpers: dict[str, nn.Module] = {}
@@ -184,8 +183,7 @@ class DenoiserStage:
 
     def losses(self, cache: PairCache, rng: Rng) -> Losses:
         if cache.folder not in self._latents:
-            latents = LatentCache(cache, self.recovery, self.encoder, self.config)
-            self._latents[cache.folder] = latents
+            self._latents[cache.folder] = LatentCache(cache, self.recovery, self.encoder)
         frames = samples_of(self.seconds, self.config) // self.config.front.latent_hop
         clean, recovered = self._latents[cache.folder].draw(self.batch, frames, rng)
         time = as_tensor(rng.uniform(size=len(clean)))
