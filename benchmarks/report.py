@@ -104,7 +104,9 @@ def _class_order(rows: Sequence[Row]) -> Any:
 
 def system_title(row: Row) -> str:
     """What a row is about, as tables name it."""
-    return str(row["system"]) if row["steps"] is None else f"{row['system']}, {row['steps']} steps"
+    if row["steps"] is None:
+        return str(row["system"])
+    return f"{row['system']}, {row['steps']} step{'s' if row['steps'] > 1 else ''}"
 
 
 def mean_text(summary: Row | None) -> str:

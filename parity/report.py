@@ -34,6 +34,7 @@ def as_dict(rows: Sequence[Row], bundle: Path) -> dict[str, Any]:
     """The rows, and what they were measured with: engines and their hints, machine, model."""
     return {
         "rows": [asdict(row) for row in rows],
+        "matrix": markdown(rows),
         "thresholds": VERSION,
         "engines": {name: _settings(engine) for name, engine in backends().items()},
         "machine": provenance.machine(),

@@ -217,7 +217,7 @@ def test_the_verb_scores_the_embedded_model(
     assert untouched["lsd"]["mean"] == 0.0
     assert _row(result, "chain", CLEAN)["lsd"]["mean"] > 0.0
     markdown = report.quality_markdown(result["rows"])
-    assert "| chain, 1 steps | 6 | " in markdown
+    assert "| chain, 1 step | 6 | " in markdown
     assert len(markdown.splitlines()) == 2 + 4 + 1 + 2 + 4 * len(CLASSES)
 
 

@@ -1,0 +1,169 @@
+"""The README's figures, drawn from `benchmarks/results` by `python -m hiresldm.benchmarks.readme`.
+
+A table stands between `<!-- name -->` and `<!-- /name -->`; a test holds the file against this.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..core.restorer import PARTS
+from ..reference.training.distortion import CLASSES, CLEAN
+from . import report
+from .peers.load import NAMES
+from .quality import ALL
+from .report import Row, interval_text, mean_text, table
+from .scores import headings
+
+ROOT = Path(__file__).parents[1]
+RESULTS = "benchmarks/results"
+SHIPPED = "student"
+"""The row of the embedded bundle; its fewest steps are its default."""
+LOWER_IS_BETTER = frozenset({"lsd", "lsd_hf", "wer", "mcd"})
+SPEECH = ("dnsmos_ovrl", "distillmos", "pesq", "estoi", "visqol")
+DETAIL = ("lsd", "lsd_hf", "sisdr", "spk", "wer")
+
+
+def fill(text: str, results: Path) -> str:
+    """The README's text with every marked table made anew from the JSON files in `results`."""
+
+    def made(match: re.Match[str]) -> str:
+        name = match["name"]
+        source, draw = TABLES[name]
+        drawn = draw(json.loads((results / source).read_text(encoding="utf-8")))
+        return f"<!-- {name} -->\n{drawn}\n<!-- /{name} -->"
+
+    return re.sub(r"<!-- (?P<name>\w+) -->\n.*?<!-- /(?P=name) -->", made, text, flags=re.DOTALL)
+
+
+def overall(result: Row) -> str:
+    """Two tables: every system over all kinds of damage, with intervals."""
+    rows = [row for row in result["rows"] if row["class"] == ALL]
+    return "\n\n".join(
+        table(
+            ["all damage", *_titles(metrics)],
+            ([report.system_title(r), *(interval_text(r[m]) for m in metrics)] for r in rows),
+        )
+        for metrics in (SPEECH, DETAIL)
+    )
+
+
+def targets(result: Row) -> str:
+    """The embedded model against the input and the best peer, metric by metric."""
+    rows = [row for row in result["rows"] if row["class"] == ALL]
+    shipped, given = _shipped(rows), next(row for row in rows if row["system"] == "input")
+    peers = [row for row in rows if row["system"] in NAMES]
+    lines = []
+    for metric in (*SPEECH, *DETAIL):
+        best = _best(peers, metric)
+        reached = not _better(given, shipped, metric)
+        beaten = _better(shipped, best, metric)
+        peer = f"{mean_text(best[metric])} ({best['system']})"
+        figures = (mean_text(given[metric]), peer, interval_text(shipped[metric]))
+        lines.append([headings()[metric], *figures, *map(_yes, (reached, beaten))])
+    titles = ["", "input", "best peer", "embedded model", "input reached", "every peer beaten"]
+    return table(titles, lines)
+
+
+def by_class(result: Row) -> str:
+    """The embedded model against the input, for each kind of damage."""
+    rows = result["rows"]
+    metrics = (*SPEECH[:1], *SPEECH[2:], "lsd_hf", "wer")
+    lines = []
+    for kind in CLASSES:
+        own = [row for row in rows if row["class"] == kind]
+        given = next(row for row in own if row["system"] == "input")
+        made = _shipped(own)
+        title = "none (clean speech in)" if kind == CLEAN else kind
+        cells = (f"{mean_text(given[m])} -> {mean_text(made[m])}" for m in metrics)
+        lines.append([title, *cells])
+    return table(["embedded model, against input", *_titles(metrics)], lines)
+
+
+def sizes(result: Row) -> str:
+    """All four parts together: bytes, the lowest distance, CPU time, per format and precision."""
+    lines = []
+    for (kind, precision), rows in _grouped(result["rows"]).items():
+        size = sum(row["bytes"] for row in rows)
+        whole = sum(row["bytes"] / row["of_fp32"] for row in rows)
+        times = [row["ms_per_s"] for row in rows]
+        timed = "-" if None in times else f"{sum(times):.1f}"
+        least = min(row["parity_db"] for row in rows)
+        lines.append([f"{kind} {precision}", f"{size / 1e6:.1f}", f"{size / whole:.1%}"])
+        lines[-1] += [f"{least:.1f}", timed, "left out" if rows[0]["left_out"] else ""]
+    titles = ["all four parts", "MB", "of float32 weights", "lowest SNR of a part, dB"]
+    return table([*titles, "CPU ms per second of audio, 1 step", ""], lines)
+
+
+def heard(result: Row) -> str:
+    """What every lossy chain does to the sound, against fp32 in its format."""
+    lines = (
+        [f"{row['format']} on {row['engine']}", row["precision"], f"{row['of_fp32']:.1%}"]
+        + [f"{row['deltas'][m]['mean']:+.4f}" for m in ("lsd", "estoi", "dnsmos_ovrl")]
+        + ["yes" if row["holds"] else "no"]
+        for row in result["audio"]
+    )
+    metrics = ["LSD", "ESTOI", "DNSMOS OVRL"]
+    return table(["chain", "precision", "of float32 weights", *metrics, "within budget"], lines)
+
+
+def matrix(result: Row) -> str:
+    """The parity matrix, and how many rows of the gate passed."""
+    statuses = [row["status"] for row in result["rows"]]
+    counts = ", ".join(f"{statuses.count(s)} {s}" for s in dict.fromkeys(statuses))
+    return f"{result['matrix']}\n\n{len(statuses)} rows: {counts}."
+
+
+TABLES: Mapping[str, tuple[str, Callable[[Any], str]]] = {
+    "overall": ("quality.json", overall),
+    "targets": ("quality.json", targets),
+    "classes": ("quality.json", by_class),
+    "sizes": ("build.json", sizes),
+    "heard": ("build.json", heard),
+    "parity": ("parity.json", matrix),
+    "speed": ("speed.json", report.speed_markdown),
+}
+"""By name: the file of results that a table is made from, and how."""
+
+
+def main() -> None:
+    """Rewrite the tables of the README beside this checkout's rooms."""
+    readme = ROOT / "README.md"
+    readme.write_text(fill(readme.read_text(encoding="utf-8"), ROOT / RESULTS), encoding="utf-8")
+
+
+def _titles(metrics: Iterable[str]) -> list[str]:
+    return [headings()[metric] for metric in metrics]
+
+
+def _shipped(rows: Sequence[Row]) -> Row:
+    return min((row for row in rows if row["system"] == SHIPPED), key=lambda row: row["steps"])
+
+
+def _best(rows: Sequence[Row], metric: str) -> Row:
+    sign = 1 if metric in LOWER_IS_BETTER else -1
+    return min(rows, key=lambda row: sign * row[metric]["mean"])
+
+
+def _better(one: Row, other: Row, metric: str) -> bool:
+    sign = 1 if metric in LOWER_IS_BETTER else -1
+    return bool(sign * one[metric]["mean"] < sign * other[metric]["mean"])
+
+
+def _yes(fact: bool) -> str:
+    return "yes" if fact else "no"
+
+
+def _grouped(rows: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        found.setdefault((row["format"], row["precision"]), []).append(row)
+    return {key: own for key, own in found.items() if len(own) == len(PARTS)}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""The figures in the README are those of `benchmarks/results`, and of the embedded model."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hiresldm.benchmarks import provenance, readme
+from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / readme.RESULTS
+pytestmark = pytest.mark.skipif(not RESULTS.is_dir(), reason="a wheel carries no results")
+
+
+def test_the_tables_are_drawn_from_the_results():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(f"<!-- {name} -->\n" in text for name in readme.TABLES)
+    assert readme.fill(text, RESULTS) == text
+
+
+def test_a_table_that_is_altered_by_hand_is_drawn_again():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    begin = text.index("<!-- sizes -->")
+    altered = text[:begin] + text[begin:].replace("onnx", "onyx", 1)
+    assert readme.fill(altered, RESULTS) == text != altered
+
+
+@pytest.mark.parametrize("name", ["quality", "speed"])
+def test_the_results_are_of_the_embedded_model(name: str):
+    result = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    model = result["models"][readme.SHIPPED] if name == "quality" else result["model"]
+    assert model["sha256"] == provenance.model(EMBEDDED_BUNDLE)["sha256"]
