@@ -26,6 +26,7 @@ from hiresldm.reference.training.losses import (
     shape_loss,
     waveform_loss,
 )
+from hiresldm.reference.training.variety import varied
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE as EMBEDDED
 
 
@@ -184,6 +185,20 @@ def test_a_step_that_is_not_finite_is_skipped_and_counted(cache: PairCache, tmp_
     assert made.state.skipped == 1
     after = made.module.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_varied_crops_keep_their_level_and_their_clean_version(cache: PairCache):
+    batch = cache.draw(8, 48_000, np.random.default_rng(0))
+    rng = np.random.default_rng(1)
+    clean, damaged = varied(batch.clean, batch.damaged, 48_000, rng)
+    np.testing.assert_allclose((damaged**2).mean(1), (batch.damaged**2).mean(1), rtol=1e-3)
+    changed = np.abs(clean - batch.clean).max(1) > 1e-4
+    assert 2 <= changed.sum() <= 8
+    # Clean speech with no damage anywhere near it stays equal to its damaged version.
+    clean, damaged = varied(batch.clean, batch.clean.copy(), 48_000, rng)
+    np.testing.assert_allclose(clean, damaged, atol=1e-6)
+    silence = np.zeros_like(batch.clean)
+    assert not any(np.any(wave) for wave in varied(silence, silence, 48_000, rng))
 
 
 def test_a_cache_draws_speakers_evenly_and_at_model_loudness(cache: PairCache):

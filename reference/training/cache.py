@@ -21,9 +21,12 @@ from ...core.spec import Array
 from . import corpus
 from .distortion import Distorter
 from .noises import NoiseBank, Rng
+from .variety import varied
 
 SPEEDS = (0.88, 1.14)
 """Half of the crops are played slower or faster within this range: other voices, other rooms."""
+TRAIN = "train"
+"""The split whose crops are varied."""
 FULL_SCALE = 4.0
 """Cached 16-bit samples span +-4: peaks of damaged speech at -20 LUFS stand above one."""
 
@@ -51,7 +54,9 @@ class Batch:
 class PairCache:
     """Clean speech and `variants` damaged versions of every clip, memory-mapped."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, varied: bool = False) -> None:
+        """Open what `render` wrote; `varied` crops are never twice the same."""
+        self.varied = varied
         index = json.loads((folder / "index.json").read_text())
         self.folder = folder
         self.clips = tuple(Clip(**{**row, "gains": tuple(row["gains"])}) for row in index["clips"])
@@ -62,9 +67,14 @@ class PairCache:
         ]
 
     def draw(self, size: int, samples: int, rng: Rng, *, least_hz: float = 0.0) -> Batch:
-        """`size` random crops, speakers equally likely, from clips with sound up to `least_hz`."""
+        """`size` random crops, speakers equally likely, from clips with sound up to `least_hz`.
+
+        What is drawn for training passes other microphones and hears other noise as well.
+        """
         drawn = [self._crop(samples, rng, least_hz) for _ in range(size)]
         clean, damaged, bandwidth_hz = (np.stack(column) for column in zip(*drawn, strict=True))
+        if self.varied:
+            clean, damaged = varied(clean, damaged, corpus.RATE_HZ, rng)
         return Batch(clean, damaged, bandwidth_hz.astype(np.float32))
 
     def whole(self, clip: Clip, variant: int) -> tuple[Array, Array]:
@@ -104,7 +114,7 @@ def open_or_render(data: Path, split: str, folder: Path, *, variants: int, seed:
     """The cache in `folder`, rendered from `data` first where it is not there yet."""
     if not (folder / "index.json").exists():
         render(data, split, folder, variants=variants, seed=seed)
-    return PairCache(folder)
+    return PairCache(folder, varied=split == TRAIN)
 
 
 def render(data: Path, split: str, folder: Path, *, variants: int, seed: int) -> None:
