@@ -55,7 +55,7 @@ def search(
     heard = list(pairs(data, split, seed=seed, per_class=per_class))
     listener = Listener(model, heard, limits, steps=steps, seed=seed)
     sensitivities = _measured(model, captured, quiet=quiet)
-    found = _searched(listener, sensitivities, quiet=quiet)
+    found = _searched(listener, sensitivities, captured, quiet=quiet)
     recipe.save(found.recipe, out)
     options: dict[str, object] = {"data": data, "calibration": calibration, "out": out}
     options |= {"weights": weights, "split": split, "per-class": per_class, "steps": steps}
@@ -83,7 +83,13 @@ def _measured(model: Model, calibration: Calibration, *, quiet: bool) -> list[Se
     return list(tracked(found, "measuring layers", total=len(choices(model)), quiet=quiet))
 
 
-def _searched(listener: Listener, sensitivities: list[Sensitivity], *, quiet: bool) -> Found:
+def _searched(
+    listener: Listener, sensitivities: list[Sensitivity], captured: Calibration, *, quiet: bool
+) -> Found:
+    from functools import partial
+    from importlib.util import find_spec
+
+    from ..export.rival import nncf_mix
     from ..export.search import HEARD
     from ..export.search import search as run
     from .progress import counting
@@ -95,7 +101,8 @@ def _searched(listener: Listener, sensitivities: list[Sensitivity], *, quiet: bo
             advance()
             return mix
 
-        return run(listener.model, sensitivities, hear)
+        rival = partial(nncf_mix, listener.model, captured) if find_spec("nncf") else None
+        return run(listener.model, sensitivities, hear, rival)
 
 
 def _result(found: Found, model: Model, sensitivities: list[Sensitivity]) -> dict[str, Any]:

@@ -15,9 +15,11 @@ from .listening import Mix
 from .recipe import Recipe
 
 Hear = Callable[[str, Layers], Mix]
+Rival = Callable[[int], Layers]
+"""Another tool's layers at about so many bytes."""
 HALVINGS = 4
 """Mixes heard between the smallest that holds the budget and the largest that does not."""
-HEARD = 4 + HALVINGS
+HEARD = 5 + HALVINGS
 """Mixes heard at most in a search."""
 
 
@@ -39,11 +41,14 @@ class Found:
     heard: Sequence[Mix]
 
 
-def search(model: Model, sensitivities: Sequence[Sensitivity], hear: Hear) -> Found:
+def search(
+    model: Model, sensitivities: Sequence[Sensitivity], hear: Hear, rival: Rival | None = None
+) -> Found:
     """The smallest mix heard that holds, out of those that `descent` lists.
 
     Heard are fp16, int8 and int4 throughout, the descent where it reaches the bytes of int8, and
-    then halves of the bytes between. Raises `BudgetError` where not even fp16 holds.
+    then halves of the bytes between; at last a rival's mix at the bytes of the one that is chosen,
+    for comparison, unless that is int4 throughout. Raises `BudgetError` where not even fp16 holds.
     """
     path = descent(model, sensitivities)
     fp16 = hear("fp16", path[0])
@@ -60,6 +65,8 @@ def search(model: Model, sensitivities: Sequence[Sensitivity], hear: Hear) -> Fo
         low, high = (alike, len(path) - 1) if mixed.holds else (0, alike)
         heard += _halved(path, sizes, low, high, hear)
     chosen = min((mix for mix in heard if mix.holds), key=lambda mix: mix.bytes)
+    if rival and chosen is not int4:
+        heard.append(hear("NNCF's mix, bytes of the chosen", rival(chosen.bytes)))
     recipe = Recipe(model.config.name, chosen.layers)
     return Found(recipe, chosen, sorted(heard, key=lambda mix: -mix.bytes))
 

@@ -14,13 +14,15 @@ from tiny import TINY
 
 from hiresldm.benchmarks.testset import Pair
 from hiresldm.calibration.sensitivity import Sensitivity, choices
-from hiresldm.calibration.simulation import Layers, model_bytes, uniform
+from hiresldm.calibration.simulation import Layers, linears, model_bytes, uniform
+from hiresldm.calibration.store import Calibration, Origin, Sample
 from hiresldm.cli.main import main
 from hiresldm.core.errors import BudgetError, UsageError
 from hiresldm.core.spec import Array, Precision
-from hiresldm.export import recipe
+from hiresldm.export import recipe, rival
 from hiresldm.export.listening import Budget, Listener, Mix
 from hiresldm.export.search import HEARD, descent, search
+from hiresldm.reference.components import components
 from hiresldm.reference.model import Model, load, save_part
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
@@ -87,6 +89,34 @@ def test_the_search_finds_nearly_the_smallest_mix_that_holds(
     assert all(mix.bytes >= found.chosen.bytes for mix in found.heard if mix.holds)
     span = model_bytes(model, path[0]) - model_bytes(model, path[-1])
     assert found.chosen.bytes <= model_bytes(model, wanted) + 0.1 * span
+
+
+def test_a_rival_is_heard_at_the_bytes_of_the_chosen_mix_and_not_chosen(
+    model: Model, sensitivities: list[Sensitivity]
+) -> None:
+    hear = hearing(model, sensitivities, 50.0)
+    asked: list[int] = []
+
+    def other(size: int) -> Layers:
+        asked.append(size)
+        return uniform(model, Precision.INT4)
+
+    found, alone = search(model, sensitivities, hear, other), search(model, sensitivities, hear)
+    assert found.chosen == alone.chosen and asked == [found.chosen.bytes]
+    assert len(found.heard) == len(alone.heard) + 1
+
+
+def test_nncf_chooses_among_the_same_layers(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rival, "HALVINGS", 1)
+    captured = [
+        Sample(Origin(part.name, "a", "noise", 0.0), part.sample(8, seed=1))
+        for part in components(TINY)
+    ]
+    sizes = [model_bytes(model, uniform(model, p)) for p in (Precision.INT8, Precision.INT4)]
+    layers = rival.nncf_mix(model, Calibration("", {}, {}, captured), sum(sizes) // 2)
+    assert layers.keys() == linears(model).keys()
+    assert set(layers.values()) == {Precision.INT8, Precision.INT4}
+    assert sizes[1] < model_bytes(model, layers) < sizes[0]
 
 
 def test_a_budget_that_fp16_breaks_has_its_own_exit_code(
