@@ -98,11 +98,13 @@ def distill(job: Job, *, resume: bool, quiet: bool) -> Outcome:
     _require(job.device)
     _prepare(job, resume=resume)
     train = _cache(job, "train", job.variants)
+    # The other methods draw latents of their own, and are checked at the end.
+    valid = _cache(job, "valid", 1) if job.method is Method.POLISH else None
     with torch.device(job.device):  # where new tensors and modules go
         model = load(job.teacher)
         stage = _stage(job, model, train)
         schedule = Schedule(job.minutes, learning_rate=job.rate, warmup_steps=100)
-        trainer = Trainer(stage, train, job.out, schedule, seed=job.seed)
+        trainer = Trainer(stage, train, job.out, schedule, valid=valid, seed=job.seed)
         if isinstance(stage, ConsistencyStage):
             stage.progress = lambda: trainer.state.trained_s / (60 * job.minutes)
         if resume:
