@@ -13,6 +13,7 @@ import soundfile
 from ..core.audio import RATE_HZ
 from ..core.spec import Array
 from .quality import Rendering, System
+from .report import system_title
 from .spectrograms import level_db, thumbnail
 
 EXCERPT_S = 6.0
@@ -68,7 +69,7 @@ class Gallery:
 
 def title_of(system: System) -> str:
     """A system as it is called in a gallery."""
-    return system.name if system.steps is None else f"{system.name}, {system.steps} steps"
+    return system_title(vars(system))
 
 
 def _sounds(waves: dict[str, Array]) -> list[Sound]:

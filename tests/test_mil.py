@@ -193,6 +193,7 @@ CASES: dict[str, Callable[[Draw], Case]] = {
     "reshape": reshape,
     "rsqrt": positive(lambda x: (x + 0.2) ** -0.5, epsilon=scalar(0.2)),
     "shape": shape,
+    "sigmoid": pointwise(lambda x: 1 / (1 + torch.exp(-x))),
     "silu": pointwise(lambda x: x * torch.sigmoid(x)),
     "sin": pointwise(lambda x: torch.cos(x - torch.pi / 2)),
     "slice_by_index": slice_by_index,

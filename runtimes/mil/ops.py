@@ -170,6 +170,7 @@ KERNELS: Mapping[str, Kernel] = {
     "reshape": _reshape,
     "rsqrt": _rsqrt,
     "shape": lambda x: torch.tensor(x.shape, dtype=torch.int32),
+    "sigmoid": torch.sigmoid,
     "silu": _silu,
     "sin": torch.sin,
     "slice_by_index": _slice_by_index,
