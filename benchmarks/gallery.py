@@ -69,7 +69,7 @@ class Gallery:
 
 def title_of(system: System) -> str:
     """A system as it is called in a gallery."""
-    return system_title(vars(system))
+    return system_title({"system": system.name, "steps": system.steps})
 
 
 def _sounds(waves: dict[str, Array]) -> list[Sound]:

@@ -19,7 +19,7 @@ from .quality import ALL
 from .report import Row, interval_text, mean_text, table
 from .scores import headings
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 RESULTS = "benchmarks/results"
 SHIPPED = "student"
 """The row of the embedded bundle; its fewest steps are its default."""
