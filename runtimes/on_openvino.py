@@ -19,7 +19,7 @@ _DEVICE = "CPU"
 # Left to itself the engine computes in bfloat16 wherever the CPU has it, and says nothing.
 _PRECISION = "f32"
 # Beside integer weights the engine rounds what they are multiplied with, in groups of this many
-# values: quicker by half, and judged by ear like the weights. Pinned, lest a release change it.
+# values, which is judged by ear like the weights. Pinned, lest a release change it.
 _ROUNDED_GROUP = 32
 
 
