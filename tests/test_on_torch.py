@@ -39,7 +39,8 @@ def test_a_checkpoint_computes_what_its_module_does(
     before = torch.get_num_threads()
     sample = ENCODER.sample(5, seed=0)
     got = on_torch.load(artifact, tmp_path, threads=threads)(sample)["latent"]
-    np.testing.assert_allclose(got, on_torch.runner(ENCODER, model.encoder)(sample)["latent"])
+    wanted = on_torch.runner(ENCODER, model.encoder)(sample)["latent"]
+    np.testing.assert_allclose(got, wanted, atol=1e-5)  # other threads add in another order
     assert torch.get_num_threads() == before
 
 

@@ -45,13 +45,16 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def altered(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundle, the top exponent bit of one weight of the denoiser flipped, hashes renewed."""
+    """The bundle, the top exponent bit of the denoiser's largest weight flipped, hashes renewed."""
     root = tmp_path_factory.mktemp("altered") / "bundle"
     shutil.copytree(bundle, root)
     path = weights_file(root, "denoiser")
     stored = stored_tensors(path)[f"{ALTERED}.weight"]
     content = bytearray(path.read_bytes())
-    content[stored.offset + 1001] ^= 0x40
+    weights = np.frombuffer(content, "<f2", stored.length // 2, stored.offset)
+    largest = int(np.argmax(np.abs(weights)))
+    del weights  # a view would keep the bytes from being replaced
+    content[stored.offset + 2 * largest + 1] ^= 0x40
     path.write_bytes(content)
     manifest = bundles.load(root)
     renewed = tuple(
