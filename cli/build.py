@@ -275,10 +275,12 @@ def _audio_table(rows: list[dict[str, Any]]) -> str:
 
 def _about(out: Path, options: dict[str, object]) -> dict[str, Any]:
     from ..benchmarks import provenance
+    from ..core.memory import peak_bytes
 
     packages = ("torch", "onnx", "openvino", "nncf", "coremltools")
     return {
         "command": f"{provenance.command('build', options)} -- {shlex.quote(str(out))}",
         "machine": provenance.machine(),
         "versions": provenance.versions(packages),
+        "peak_bytes": peak_bytes(),
     }

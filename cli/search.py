@@ -86,9 +86,11 @@ def _measured(model: Model, calibration: Calibration, *, quiet: bool) -> list[Se
 def _searched(
     listener: Listener, sensitivities: list[Sensitivity], captured: Calibration, *, quiet: bool
 ) -> Found:
+    from dataclasses import replace
     from functools import partial
     from importlib.util import find_spec
 
+    from ..export.controlled import controlled
     from ..export.rival import nncf_mix
     from ..export.search import HEARD
     from ..export.search import search as run
@@ -101,8 +103,13 @@ def _searched(
             advance()
             return mix
 
-        rival = partial(nncf_mix, listener.model, captured) if find_spec("nncf") else None
-        return run(listener.model, sensitivities, hear, rival)
+        if not find_spec("nncf"):
+            return run(listener.model, sensitivities, hear)
+        rival = partial(nncf_mix, listener.model, captured)
+        found = run(listener.model, sensitivities, hear, rival)
+        restorer, size = controlled(listener.model, captured)
+        other = listener.heard("NNCF's accuracy control, w8a8", restorer, size, {})
+    return replace(found, heard=[*found.heard, other])
 
 
 def _result(found: Found, model: Model, sensitivities: list[Sensitivity]) -> dict[str, Any]:

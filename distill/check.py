@@ -14,7 +14,7 @@ from ..core.sampler import ddim, timesteps
 from ..reference import frontend
 from ..reference.model import Model
 from ..reference.training.cache import PairCache
-from ..reference.training.stages import as_tensor, samples_of
+from ..reference.training.crops import as_tensor, samples_of
 
 CLIPS = 8
 SECONDS = 3.0

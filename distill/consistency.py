@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from ..reference.denoiser import Denoiser
 from ..reference.model import Model
 from ..reference.training.cache import PairCache
+from ..reference.training.crops import LatentCrops, times_of
 from ..reference.training.noises import Rng
 from ..reference.training.stages import Losses
-from .latents import LatentBatches, times_of
 from .losses import consistency_loss
 
 FIRST_GAP, LAST_GAP = 1, 4
@@ -30,8 +30,8 @@ SMALLEST_TIME = 0.04
 class ConsistencyStage:
     """Consistency tuning of a denoiser; `progress` tells the share of the training that is done."""
 
-    def __init__(self, model: Model, batches: LatentBatches) -> None:
-        self.config, self.batches = model.config, batches
+    def __init__(self, model: Model, crops: LatentCrops) -> None:
+        self.config, self.crops = model.config, crops
         self.student: Denoiser = model.denoiser
         self.parts: dict[str, nn.Module] = {"denoiser": self.student}
         self.helpers: dict[str, nn.Module] = {}
@@ -39,7 +39,7 @@ class ConsistencyStage:
 
     def losses(self, cache: PairCache, rng: Rng) -> Losses:
         """The consistency loss of a fresh batch."""
-        clean, recovered, noise = self.batches.draw(rng)
+        clean, recovered, noise = self.crops.draw(cache, rng)
         time, earlier = (
             times_of(t, clean) for t in pairs_of_times(len(clean), self.progress(), rng)
         )

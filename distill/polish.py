@@ -9,15 +9,13 @@ from ..reference import frontend
 from ..reference.model import Model
 from ..reference.training.cache import PairCache
 from ..reference.training.critic import Critic
-from ..reference.training.latents import FULL_BAND_HZ
+from ..reference.training.crops import FULL_BAND_HZ, samples_of, tensors_of
 from ..reference.training.noises import Rng
 from ..reference.training.stages import (
     Losses,
     adversarial_losses,
     decoding_losses,
     sampled,
-    samples_of,
-    tensors_of,
 )
 
 LATENT_WEIGHT = 0.5
@@ -30,8 +28,8 @@ class PolishStage:
     stands against what spectral errors alone would lead to, the mean of all that is possible.
     """
 
-    def __init__(self, model: Model, device: str, *, batch: int = 8, seconds: float = 1.6) -> None:
-        self.config, self.device, self.batch, self.seconds = model.config, device, batch, seconds
+    def __init__(self, model: Model, *, batch: int = 8, seconds: float = 1.6) -> None:
+        self.config, self.batch, self.seconds = model.config, batch, seconds
         self.model = model
         for name, part in model.named_children():
             part.requires_grad_(name in {"denoiser", "decoder"})
@@ -45,7 +43,8 @@ class PolishStage:
         front = self.config.front
         samples = samples_of(self.seconds, self.config)
         drawn = tensors_of(cache.draw(self.batch, samples, rng, least_hz=FULL_BAND_HZ))
-        clean, damaged, bandwidth_hz = (tensor.to(self.device) for tensor in drawn)
+        device = next(self.student.parameters()).device
+        clean, damaged, bandwidth_hz = (tensor.to(device) for tensor in drawn)
         spectrum = frontend.stft(clean, front)
         with torch.no_grad():
             recovered = self.model.recovery(frontend.stft(damaged, front)).float()

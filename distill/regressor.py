@@ -8,9 +8,9 @@ from torch import nn
 
 from ..reference.model import Model
 from ..reference.training.cache import PairCache
+from ..reference.training.crops import LatentCrops, times_of
 from ..reference.training.noises import Rng
 from ..reference.training.stages import Losses
-from .latents import LatentBatches, times_of
 
 
 class RegressorStage:
@@ -20,8 +20,8 @@ class RegressorStage:
     that it gives the same however it is sampled.
     """
 
-    def __init__(self, model: Model, batches: LatentBatches) -> None:
-        self.config, self.batches = model.config, batches
+    def __init__(self, model: Model, crops: LatentCrops) -> None:
+        self.config, self.crops = model.config, crops
         self.student = model.denoiser
         with torch.no_grad():
             self.student.embed.weight[: self.config.front.latent_channels] = 0
@@ -30,7 +30,7 @@ class RegressorStage:
 
     def losses(self, cache: PairCache, rng: Rng) -> Losses:
         """The squared error of a fresh batch."""
-        clean, recovered, _ = self.batches.draw(rng)
+        clean, recovered, _ = self.crops.draw(cache, rng)
         time = times_of(rng.uniform(size=len(clean)), clean)
         predicted = self.student(torch.zeros_like(clean), recovered, time)
         return {"latent": F.mse_loss(predicted.float(), clean)}

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,16 @@ import torch
 
 from ..core.errors import UsageError
 from ..core.manifest import sha256_of
+from ..core.memory import peak_bytes
 from ..core.weights import weights_file
 from ..reference.denoiser import Denoiser
 from ..reference.model import PARTS, Model, load, load_part, save_part
 from ..reference.training.cache import PairCache, open_or_render
-from ..reference.training.latents import LatentCache
+from ..reference.training.crops import LatentCrops, samples_of
 from ..reference.training.loop import Schedule, State, Trainer
-from ..reference.training.stages import Stage, samples_of
+from ..reference.training.stages import Stage
 from .check import Check, check
 from .consistency import ConsistencyStage
-from .latents import LatentBatches
 from .polish import PolishStage
 from .regressor import RegressorStage
 from .shortcut import PART, ShortcutStage, TwoTimeDenoiser
@@ -98,11 +97,10 @@ def distill(job: Job, *, resume: bool, quiet: bool) -> Outcome:
     _require(job.device)
     _prepare(job, resume=resume)
     train = _cache(job, "train", job.variants)
-    # The other methods draw latents of their own, and are checked at the end.
-    valid = _cache(job, "valid", 1) if job.method is Method.POLISH else None
+    valid = _cache(job, "valid", 1)
     with torch.device(job.device):  # where new tensors and modules go
         model = load(job.teacher)
-        stage = _stage(job, model, train)
+        stage = _stage(job, model)
         schedule = Schedule(job.minutes, learning_rate=job.rate, warmup_steps=100)
         trainer = Trainer(stage, train, job.out, schedule, valid=valid, seed=job.seed)
         if isinstance(stage, ConsistencyStage):
@@ -150,20 +148,18 @@ def _cache(job: Job, split: str, variants: int) -> PairCache:
     return open_or_render(job.data, split, folder, variants=variants, seed=job.seed)
 
 
-def _stage(job: Job, model: Model, cache: PairCache) -> Stage:
+def _stage(job: Job, model: Model) -> Stage:
     model.requires_grad_(requires_grad=True)
     if job.method is Method.POLISH:
-        return PolishStage(model, job.device)
-    makers: dict[Method, Callable[[Model, LatentBatches], Stage]] = {
+        return PolishStage(model)
+    makers: dict[Method, Callable[[Model, LatentCrops], Stage]] = {
         Method.CONSISTENCY: ConsistencyStage,
         Method.SHORTCUT: ShortcutStage,
         Method.REGRESSOR: RegressorStage,
     }
-    with torch.device("cpu"):
-        parts = (weights_file(job.teacher, part) for part in ("recovery", "encoder"))
-        latents = LatentCache(cache, *parts)
-    frames = samples_of(SECONDS, model.config) // model.config.front.latent_hop
-    return makers[job.method](model, LatentBatches(latents, BATCH, frames, job.device))
+    samples = samples_of(SECONDS, model.config)
+    crops = LatentCrops(model.config.front, model.recovery, model.encoder, BATCH, samples)
+    return makers[job.method](model, crops)
 
 
 def _finish(job: Job, state: State) -> Outcome:
@@ -216,10 +212,4 @@ def _teacher_sha256(job: Job) -> str:
 def _peak_bytes(device: str) -> int | None:
     if torch.device(device).type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    if find_spec("resource") is None:  # only Unix keeps a process's peak
-        return None
-    import resource
-    import sys
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1 if sys.platform == "darwin" else 1024)
+    return peak_bytes()

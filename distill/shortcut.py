@@ -14,9 +14,9 @@ from ..reference.denoiser import FREQUENCIES, Denoiser
 from ..reference.layers import Linear
 from ..reference.model import Model
 from ..reference.training.cache import PairCache
+from ..reference.training.crops import LatentCrops, times_of
 from ..reference.training.noises import Rng
 from ..reference.training.stages import Losses
-from .latents import LatentBatches, times_of
 from .losses import diffused, shortcut_loss
 
 PART = "two_time"
@@ -74,8 +74,8 @@ class OnGrid(nn.Module):
 class ShortcutStage:
     """Composition of jumps on a part of each batch, plain denoising on the rest."""
 
-    def __init__(self, model: Model, batches: LatentBatches) -> None:
-        self.config, self.batches = model.config, batches
+    def __init__(self, model: Model, crops: LatentCrops) -> None:
+        self.config, self.crops = model.config, crops
         self.student = TwoTimeDenoiser(model.config)
         self.student.load_state_dict(model.denoiser.state_dict(), strict=False)
         self.parts: dict[str, nn.Module] = {PART: self.student}
@@ -83,7 +83,7 @@ class ShortcutStage:
 
     def losses(self, cache: PairCache, rng: Rng) -> Losses:
         """The losses of both tasks on a fresh batch."""
-        clean, recovered, noise = self.batches.draw(rng)
+        clean, recovered, noise = self.crops.draw(cache, rng)
         count = round(COMPOSED * len(clean))
         time, middle, until = (times_of(t, clean) for t in jumps(count, rng))
 

@@ -80,7 +80,12 @@ def _floats(program: Any) -> Iterable[bytes]:
 
 
 def _holds(held: set[bytes], value: Array) -> bool:
-    """Whether the value is there whole, transposed, or row by row, as a table is used."""
+    """Whether the value is there whole, transposed, or row by row, as a table is used.
+
+    Zeros need not be there: the converter leaves out what adds nothing.
+    """
+    if not value.any():
+        return True
     wholes = ([value], [value.T], list(value))
     return any(
         all(np.ascontiguousarray(part, dtype).tobytes() in held for part in parts)

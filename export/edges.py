@@ -11,4 +11,4 @@ def at_edge(key: str) -> bool:
     Spectra and masks span more than the 256 levels of an 8-bit activation: in w8a8 these layers
     have 8-bit weights like all others, but compute in float.
     """
-    return key.startswith(_NAMES)
+    return any(name.startswith(_NAMES) for name in key.split("."))

@@ -122,7 +122,10 @@ class Listener:
 
     def __call__(self, name: str, layers: Layers) -> Mix:
         """The mix with its difference from fp32, pair by pair."""
-        clips = self._panel.scored(name, restorer_of(simulated(self.model, layers)))
-        deltas = self._panel.deltas(clips, self._reference)
         size = model_bytes(self.model, layers)
+        return self.heard(name, restorer_of(simulated(self.model, layers)), size, layers)
+
+    def heard(self, name: str, restorer: Restorer, size: int, layers: Layers) -> Mix:
+        """Whatever restorer, as a mix of so many bytes; `layers` are empty where not known."""
+        deltas = self._panel.deltas(self._panel.scored(name, restorer), self._reference)
         return Mix(name, layers, size, deltas, self.budget.holds(deltas))

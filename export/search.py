@@ -19,7 +19,7 @@ Rival = Callable[[int], Layers]
 """Another tool's layers at about so many bytes."""
 HALVINGS = 4
 """Mixes heard between the smallest that holds the budget and the largest that does not."""
-HEARD = 5 + HALVINGS
+HEARD = 6 + HALVINGS
 """Mixes heard at most in a search."""
 
 
@@ -47,8 +47,9 @@ def search(
     """The smallest mix heard that holds, out of those that `descent` lists.
 
     Heard are fp16, int8 and int4 throughout, the descent where it reaches the bytes of int8, and
-    then halves of the bytes between; at last a rival's mix at the bytes of the one that is chosen,
-    for comparison, unless that is int4 throughout. Raises `BudgetError` where not even fp16 holds.
+    then halves of the bytes between. A rival's mix is heard for comparison at the bytes of the one
+    that is chosen; where that is int4 throughout, which leaves nothing to choose, both are heard
+    halfway to int8. Raises `BudgetError` where not even fp16 holds.
     """
     path = descent(model, sensitivities)
     fp16 = hear("fp16", path[0])
@@ -65,8 +66,14 @@ def search(
         low, high = (alike, len(path) - 1) if mixed.holds else (0, alike)
         heard += _halved(path, sizes, low, high, hear)
     chosen = min((mix for mix in heard if mix.holds), key=lambda mix: mix.bytes)
-    if rival and chosen is not int4:
-        heard.append(hear("NNCF's mix, bytes of the chosen", rival(chosen.bytes)))
+    if rival:
+        level = chosen
+        if chosen is int4:
+            wanted = (int8.bytes + int4.bytes) / 2
+            middle = min(range(len(path)), key=lambda index: abs(sizes[index] - wanted))
+            level = hear("mixed, halfway from int8 to int4", path[middle])
+            heard.append(level)
+        heard.append(hear(f"NNCF's mix, bytes of '{level.name}'", rival(level.bytes)))
     recipe = Recipe(model.config.name, chosen.layers)
     return Found(recipe, chosen, sorted(heard, key=lambda mix: -mix.bytes))
 

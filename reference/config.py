@@ -20,7 +20,7 @@ class Stack:
     dilations: tuple[int, ...]
 
 
-REVISION = 3
+REVISION = 4
 """Counts changes of what the networks compute from the same weights."""
 
 
@@ -33,6 +33,9 @@ class ModelConfig:
     recovery: Stack = Stack(256, 768, (1, 2, 4, 8, 1, 2, 4, 8))
     recovery_phase_bins: int = 256
     """Lowest bins whose real and imaginary parts the recovery sees, not only their magnitude."""
+    recovery_bands: Stack = Stack(48, 96, (1, 1, 1, 1, 1, 1))
+    """Blocks that see time and frequency, with the same weights in every band."""
+    recovery_band_bins: int = 16
     encoder_fine: Stack = Stack(192, 576, (1, 1))
     encoder: Stack = Stack(256, 768, (1, 1, 1))
     denoiser: Stack = Stack(256, 768, (1, 2, 4, 1, 2, 4, 1, 2))
@@ -62,6 +65,7 @@ EDGE = ModelConfig()
 BASE = ModelConfig(
     name="base",
     recovery=Stack(512, 1536, (1, 2, 4, 8, 1, 2, 4, 8)),
+    recovery_bands=Stack(96, 192, (1, 1, 1, 1, 1, 1)),
     encoder_fine=Stack(384, 1152, (1, 1)),
     encoder=Stack(512, 1536, (1, 1, 1, 1)),
     denoiser=Stack(768, 2304, (1, 2, 4, 1, 2, 4, 1, 2, 4, 1, 2, 4)),

@@ -227,22 +227,19 @@ def test_every_method_leaves_a_complete_model(method: Method, data: Path, tiny: 
         assert torch.equal(first, second)
 
 
-def test_a_student_learns_from_stored_latents_resumes_and_can_be_a_teacher(
+def test_a_student_resumes_and_can_be_a_teacher_whose_damaged_speech_is_shared(
     data: Path, tiny: Path, tmp_path: Path
 ):
     job = Job(Method.CONSISTENCY, tiny, data, tmp_path / "a", minutes=0.005)
     first = distill(job, resume=False, quiet=True)
-    (stored,) = (tiny / "cache" / "train").glob("latents-*.safetensors")
     with pytest.raises(UsageError, match="--resume"):
         distill(job, resume=False, quiet=True)
-    written = stored.stat().st_mtime_ns
     second = distill(replace(job, minutes=0.01), resume=True, quiet=True)
     assert second.steps > first.steps
     with pytest.raises(UsageError, match="another method or teacher"):
         distill(replace(job, method=Method.POLISH), resume=True, quiet=True)
     again = Job(Method.REGRESSOR, tmp_path / "a", data, tmp_path / "b", minutes=0.005)
     assert distill(again, resume=False, quiet=True).steps > 0
-    assert stored.stat().st_mtime_ns == written
     assert (tmp_path / "b" / "cache").samefile(tiny / "cache")
 
 

@@ -14,11 +14,11 @@ import soundfile
 import soxr
 from PIL import Image
 
-from hiresldm.benchmarks import cepstra, transcripts
+from hiresldm.benchmarks import cepstra, phases, transcripts
 from hiresldm.benchmarks.sources import RECORDED, bandwidth_hz, source_of
 from hiresldm.cli.main import main
 from hiresldm.core.errors import UsageError
-from hiresldm.core.frontend import FrontEnd, mel_centres_hz
+from hiresldm.core.frontend import FrontEnd, istft, mel_centres_hz, stft
 from hiresldm.core.spec import Array
 
 RATE_HZ = 48_000
@@ -112,3 +112,20 @@ def test_the_page_holds_every_version_to_hear_and_to_see(
     rows = json.loads(out.read_text())["rows"]
     assert {row["class"] for row in rows} == {"all", RECORDED, "street"}
     assert f"{rows[1]['lsd']['mean']:.2f}" in text
+
+
+def test_other_phases_keep_the_magnitudes(speech: Array) -> None:
+    front = FrontEnd()
+    spectrum = stft(speech[:48_000], front)
+    noise = stft(np.random.default_rng(0).standard_normal(48_000).astype(np.float32), front)
+
+    def level(x: Array) -> Array:
+        return np.hypot(*np.split(x, 2, axis=1))
+
+    as_noise = phases.unturned(spectrum, noise, front)
+    assert np.allclose(level(as_noise), level(spectrum), atol=1e-3)
+    found = phases.from_magnitude(spectrum, noise, front)
+    # What has found its phases sounds as its magnitudes say; random ones do not.
+    errors = [level(stft(istft(x, front), front)) - level(spectrum) for x in (found, as_noise)]
+    assert np.square(errors[0]).mean() < 0.3 * np.square(errors[1]).mean()
+    assert np.allclose(phases.turned(spectrum, noise, front), spectrum)

@@ -53,14 +53,22 @@ def pointwise(function: Callable[..., Tensor], names: str = "x") -> Callable[[Dr
 
 
 def conv(draw: Draw) -> Case:
+    """Depthwise, along one axis or two with other kernels, dilations and paddings."""
     c, dilation = draw.channels, int(draw.rng.integers(1, 4))
-    layer = torch.nn.Conv1d(c, c, 7, groups=c, dilation=dilation, padding=3 * dilation)
-    x = draw.tensor(draw.batch, c, draw.time)
+    layer: torch.nn.Conv1d | torch.nn.Conv2d
+    if draw.rng.integers(2):
+        layer = torch.nn.Conv1d(c, c, 7, groups=c, dilation=dilation, padding=3 * dilation)
+        x = draw.tensor(draw.batch, c, draw.time)
+    else:
+        steps, paddings = (dilation, 1), (3 * dilation, 1)
+        layer = torch.nn.Conv2d(c, c, (7, 3), groups=c, dilation=steps, padding=paddings)
+        x = draw.tensor(draw.batch, c, draw.time, 5)
+    paddings = layer.padding
     settings = {
-        "strides": ints(1),
+        "strides": ints(*layer.stride),
         "pad_type": "custom",
-        "pad": ints(3 * dilation, 3 * dilation),
-        "dilations": ints(dilation),
+        "pad": ints(*(side for size in paddings for side in (size, size))),
+        "dilations": ints(*layer.dilation),
         "groups": ints(c)[0],
     }
     return {"x": x, "weight": layer.weight, "bias": layer.bias, **settings}, layer(x)

@@ -18,12 +18,15 @@ from hiresldm.calibration.simulation import Layers, linears, model_bytes, unifor
 from hiresldm.calibration.store import Calibration, Origin, Sample
 from hiresldm.cli.main import main
 from hiresldm.core.errors import BudgetError, UsageError
+from hiresldm.core.metrics import snr_db
 from hiresldm.core.spec import Array, Precision
 from hiresldm.export import recipe, rival
+from hiresldm.export.controlled import controlled_part
 from hiresldm.export.listening import Budget, Listener, Mix
 from hiresldm.export.search import HEARD, descent, search
 from hiresldm.reference.components import components
 from hiresldm.reference.model import Model, load, save_part
+from hiresldm.runtimes import on_torch
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 RATE_HZ = 48_000
@@ -104,6 +107,32 @@ def test_a_rival_is_heard_at_the_bytes_of_the_chosen_mix_and_not_chosen(
     found, alone = search(model, sensitivities, hear, other), search(model, sensitivities, hear)
     assert found.chosen == alone.chosen and asked == [found.chosen.bytes]
     assert len(found.heard) == len(alone.heard) + 1
+
+
+def test_where_int4_is_chosen_a_rival_is_heard_halfway_to_int8(
+    model: Model, sensitivities: list[Sensitivity]
+) -> None:
+    asked: list[int] = []
+
+    def other(size: int) -> Layers:
+        asked.append(size)
+        return uniform(model, Precision.INT8)
+
+    found = search(model, sensitivities, hearing(model, sensitivities, 1e30), other)
+    (halfway,) = [mix for mix in found.heard if mix.name.startswith("mixed, halfway")]
+    assert found.chosen.name == "int4" and asked == [halfway.bytes]
+    ends = [mix.bytes for mix in found.heard if mix.name in {"int8", "int4"}]
+    assert min(ends) < halfway.bytes < max(ends)
+
+
+def test_accuracy_control_takes_layers_back_until_a_part_is_near_enough(model: Model) -> None:
+    part = next(part for part in components(TINY) if part.name == "denoiser")
+    module, captured = part.build(model), [part.sample(8, seed=seed) for seed in range(6)]
+    meant = on_torch.runner(part, module)(captured[1])["clean"]
+    near, coarse = (controlled_part(part, module, captured, floor) for floor in (50.0, 0.0))
+    assert snr_db(meant, near[0](captured[1])["clean"]) > 45
+    assert snr_db(meant, coarse[0](captured[1])["clean"]) < 45
+    assert near[1] > coarse[1]
 
 
 def test_nncf_chooses_among_the_same_layers(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ from hiresldm.reference.training.losses import (
     shape_loss,
     waveform_loss,
 )
+from hiresldm.reference.training.loudness import loudness_loss
 from hiresldm.reference.training.variety import varied
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE as EMBEDDED
 
@@ -159,6 +160,19 @@ def test_the_shape_of_a_clip_counts_as_much_when_it_is_quiet(speech: np.ndarray)
     assert whole == pytest.approx(half) == pytest.approx(0.08 / float(wave.abs().mean()), rel=0.02)
 
 
+def test_loudness_minds_what_is_heard_at_any_level_of_the_recording(speech: np.ndarray):
+    wave = torch.from_numpy(speech[None, 24_000:72_000])
+    noise = torch.randn(wave.shape, generator=torch.Generator().manual_seed(0)) * wave.std()
+    assert loudness_loss(wave, wave, 48_000) < 2e-3
+    added = [float(loudness_loss(wave + noise * g, wave, 48_000)) for g in (0.01, 0.1, 1.0)]
+    assert added == sorted(added) and added[0] > 0.01
+    quiet = float(loudness_loss((wave + noise * 0.1) / 8, wave / 8, 48_000))
+    assert quiet == pytest.approx(added[1], rel=1e-3)
+    # The same error is worse as a sound that was not there than as one that is missing.
+    missing = float(loudness_loss(wave, wave + noise * 0.1, 48_000))
+    assert missing < 0.7 * added[1]
+
+
 def test_digital_silence_gives_finite_losses_and_gradients():
     front = EDGE.front
     spectrum = torch.zeros(2, 10, 2 * front.bins, requires_grad=True)
@@ -170,6 +184,7 @@ def test_digital_silence_gives_finite_losses_and_gradients():
     loss = loss + level_loss(spectrum, spectrum.detach(), bandwidth_hz, front)
     loss = loss + shape_loss(wave, wave.detach())
     loss = loss + waveform_loss(wave, wave.detach(), bandwidth_hz, front.sample_rate_hz)
+    loss = loss + loudness_loss(wave, wave.detach(), front.sample_rate_hz)
     loss.backward()
     assert loss.isfinite()
     assert spectrum.grad is not None and spectrum.grad.isfinite().all()

@@ -19,7 +19,7 @@ from ..config import ModelConfig
 from ..model import save_part
 from .cache import PairCache
 from .plot import plot_losses
-from .stages import CRITIC, Losses, Stage
+from .stages import ADVERSARIAL, Losses, Stage
 
 SAVE_EVERY_S = 120.0
 LOG_EVERY = 20
@@ -54,7 +54,7 @@ class State:
     skipped: int = 0
     """Steps not taken because their loss or gradient was not finite."""
     history: list[tuple[int, float]] = field(default_factory=list)
-    """Steps and their losses, but for the critic's own."""
+    """Steps and their losses, but for the adversarial ones."""
     valid: list[tuple[int, float]] = field(default_factory=list)
     """The same on validation speech, with the averaged weights."""
 
@@ -79,12 +79,7 @@ class Trainer:
         self.seed = seed
         self.module = nn.ModuleDict({**stage.parts, **stage.helpers})
         self.average = AveragedModel(self.module, avg_fn=ramped_ema(schedule.ema))
-        self.optimizer = torch.optim.AdamW(
-            self.module.parameters(),
-            lr=schedule.learning_rate,
-            betas=(0.9, 0.98),
-            weight_decay=0.01,
-        )
+        self.optimizers = optimizers(self.module, schedule.learning_rate)
         self.state = State()
 
     def run(self, *, quiet: bool = False) -> State:
@@ -112,16 +107,17 @@ class Trainer:
         """One update from a batch that the seed and the step number decide; gives the loss."""
         began = time.monotonic()
         state = self.state
-        for group in self.optimizer.param_groups:
+        for group in (group for one in self.optimizers for group in one.param_groups):
             group["lr"] = self.schedule.rate(state.step, state.trained_s)
         with precision():
             losses = self.stage.losses(self.cache, np.random.default_rng([self.seed, state.step]))
         total = torch.stack(list(losses.values())).sum()
-        self.optimizer.zero_grad()
+        self.module.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
         if torch.isfinite(norm) and torch.isfinite(total):
-            self.optimizer.step()
+            for one in self.optimizers:
+                one.step()
             self.average.update_parameters(self.module)
         else:
             state.skipped += 1
@@ -170,7 +166,7 @@ class Trainer:
                 "state": vars(self.state),
                 "module": self.module.state_dict(),
                 "average": self.average.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
+                "optimizers": [one.state_dict() for one in self.optimizers],
             },
             partial,
         )
@@ -183,12 +179,31 @@ class Trainer:
         self.state = State(**saved["state"])
         self.module.load_state_dict(saved["module"])
         self.average.load_state_dict(saved["average"])
-        self.optimizer.load_state_dict(saved["optimizer"])
+        for one, state in zip(self.optimizers, saved["optimizers"], strict=True):
+            one.load_state_dict(state)
+
+
+def optimizers(module: nn.Module, learning_rate: float) -> tuple[torch.optim.Optimizer, ...]:
+    """Muon for the matrices inside blocks, AdamW for the rest (Jordan 2024; Liu 2025 for the rate).
+
+    Steps whose matrices have even singular values get further with every batch.
+    """
+    named = dict(module.named_parameters())
+    inner = [name for name, value in named.items() if ".blocks." in name and value.ndim == 2]
+    rest = [value for name, value in named.items() if name not in inner]
+    adam = torch.optim.AdamW(rest, lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
+    if not inner:
+        return (adam,)
+    matrices = [named[name] for name in inner]
+    muon = torch.optim.Muon(
+        matrices, lr=learning_rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
+    )
+    return muon, adam
 
 
 def _sum(losses: Losses) -> float:
-    """What the model is trained on: not what its critic is."""
-    return sum(float(value.detach()) for name, value in losses.items() if name != CRITIC)
+    """How far the model is from what it learns, whatever its critic makes of it."""
+    return sum(float(value.detach()) for name, value in losses.items() if name not in ADVERSARIAL)
 
 
 def ramped_ema(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:

@@ -1,4 +1,4 @@
-"""The three stages: what each one trains, on which batches, with which loss."""
+"""The stages: what each one trains, on which batches, with which loss."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,9 +18,9 @@ from ..denoiser import Denoiser
 from ..encoder import Encoder
 from ..model import load_part
 from ..recovery import Recovery
-from .cache import Batch, PairCache
+from .cache import PairCache
 from .critic import Critic
-from .latents import FULL_BAND_HZ, LatentCache
+from .crops import FULL_BAND_HZ, LatentCrops, as_tensor, samples_of, tensors_of, times_of
 from .losses import (
     band_mask,
     compressed_loss,
@@ -30,11 +29,12 @@ from .losses import (
     shape_loss,
     waveform_loss,
 )
+from .loudness import loudness_loss
 from .noises import Rng
 
 CRITIC_SAMPLES = 24_000
-CRITIC = "critic"
-"""The name of the loss that trains the critic and nothing else."""
+ADVERSARIAL = frozenset({"critic", "fooled", "features"})
+"""Losses that move with a critic, so that they tell nothing of how far a training has come."""
 Losses = dict[str, Tensor]
 M = TypeVar("M", bound=nn.Module)
 
@@ -56,7 +56,7 @@ class Stage(Protocol):
 class RecoveryStage:
     """Mask network: damaged spectrum to clean spectrum."""
 
-    def __init__(self, config: ModelConfig, *, batch: int = 12, seconds: float = 2.0) -> None:
+    def __init__(self, config: ModelConfig, *, batch: int = 6, seconds: float = 2.0) -> None:
         self.config, self.batch, self.seconds = config, batch, seconds
         self.recovery = Recovery(config)
         self.parts: dict[str, nn.Module] = {"recovery": self.recovery}
@@ -67,12 +67,13 @@ class RecoveryStage:
         drawn = cache.draw(self.batch, samples_of(self.seconds, self.config), rng)
         clean, damaged, bandwidth_hz = tensors_of(drawn)
         recovered = self.recovery(frontend.stft(damaged, front)).float()
-        spectrum = frontend.stft(clean, front)
+        spectrum, wave = frontend.stft(clean, front), frontend.istft(recovered, front)
         mask = band_mask(bandwidth_hz, front.bins, front.sample_rate_hz)
         return {
             "spectrum": compressed_loss(recovered, spectrum, mask, front),
             "level": 0.05 * level_loss(recovered, spectrum, bandwidth_hz, front),
-            "shape": 0.2 * shape_loss(frontend.istft(recovered, front), clean),
+            "shape": 0.2 * shape_loss(wave, clean),
+            "loudness": 0.12 * loudness_loss(wave, clean, front.sample_rate_hz),
         }
 
 
@@ -140,9 +141,9 @@ class DecoderStage:
         self.denoiser = frozen(Denoiser(config), run / "denoiser.safetensors")
         self.decoder = Decoder(config)
         load_part(self.decoder, run / "decoder.safetensors")
-        self.critic = Critic(config.front.sample_rate_hz)
         self.parts: dict[str, nn.Module] = {"decoder": self.decoder}
-        self.helpers: dict[str, nn.Module] = {"critic": self.critic} if adversary else {}
+        self.critic = Critic(config.front.sample_rate_hz) if adversary else None
+        self.helpers: dict[str, nn.Module] = {} if self.critic is None else {"critic": self.critic}
 
     def losses(self, cache: PairCache, rng: Rng) -> Losses:
         front = self.config.front
@@ -157,7 +158,7 @@ class DecoderStage:
         spectrum = frontend.stft(clean, front)
         wave = frontend.istft(restored, front)
         losses = decoding_losses(restored, wave, spectrum, clean, bandwidth_hz, front)
-        if not self.adversary:
+        if self.critic is None:
             return losses
         return losses | adversarial_losses(self.critic, wave, clean, rng, self.adversary)
 
@@ -171,23 +172,24 @@ class DenoiserStage:
         recovery: Path,
         encoder: Path,
         *,
-        batch: int = 24,
-        seconds: float = 3.2,
+        batch: int = 16,
+        seconds: float = 2.4,
     ) -> None:
-        self.config, self.batch, self.seconds = config, batch, seconds
-        self.recovery, self.encoder = recovery, encoder
+        self.config = config
         self.denoiser = Denoiser(config)
         self.parts: dict[str, nn.Module] = {"denoiser": self.denoiser}
         self.helpers: dict[str, nn.Module] = {}
-        self._latents: dict[Path, LatentCache] = {}
+        self.crops = LatentCrops(
+            config.front,
+            frozen(Recovery(config), recovery),
+            frozen(Encoder(config), encoder),
+            batch,
+            samples_of(seconds, config),
+        )
 
     def losses(self, cache: PairCache, rng: Rng) -> Losses:
-        if cache.folder not in self._latents:
-            self._latents[cache.folder] = LatentCache(cache, self.recovery, self.encoder)
-        frames = samples_of(self.seconds, self.config) // self.config.front.latent_hop
-        clean, recovered = self._latents[cache.folder].draw(self.batch, frames, rng)
-        time = as_tensor(rng.uniform(size=len(clean)))
-        noise = as_tensor(rng.standard_normal(clean.shape))
+        clean, recovered, noise = self.crops.draw(cache, rng)
+        time = times_of(rng.uniform(size=len(clean)), clean)
         angle = time[:, None, None] * (math.pi / 2)
         noisy = torch.cos(angle) * clean + torch.sin(angle) * noise
         predicted = self.denoiser(noisy, recovered, time).float()
@@ -221,6 +223,7 @@ def decoding_losses(
         "waveform": waveform_loss(wave, clean, bandwidth_hz, front.sample_rate_hz),
         "level": 0.2 * level_loss(restored, spectrum, bandwidth_hz, front),
         "shape": 0.5 * shape_loss(wave, clean),
+        "loudness": 0.2 * loudness_loss(wave, clean, front.sample_rate_hz),
     }
 
 
@@ -236,13 +239,7 @@ def adversarial_losses(
     count = -(-len(clean) // 2)
     heard, true = (wave[:count, start : start + length] for wave in (restored, clean))
     own, fooled, features = critic.losses(true, heard)
-    return {CRITIC: own, "fooled": 0.05 * weight * fooled, "features": 0.3 * weight * features}
-
-
-def samples_of(seconds: float, config: ModelConfig) -> int:
-    """Samples of a crop, a whole number of latent frames."""
-    hop = config.front.latent_hop
-    return round(seconds * config.front.sample_rate_hz / hop) * hop
+    return {"critic": own, "fooled": 0.05 * weight * fooled, "features": 0.3 * weight * features}
 
 
 def frozen(module: M, weights: Path) -> M:
@@ -251,13 +248,3 @@ def frozen(module: M, weights: Path) -> M:
     module.requires_grad_(requires_grad=False)
     module.eval()
     return module
-
-
-def tensors_of(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    """Clean, damaged and bandwidth of a batch on torch."""
-    return as_tensor(batch.clean), as_tensor(batch.damaged), as_tensor(batch.bandwidth_hz)
-
-
-def as_tensor(values: np.ndarray) -> Tensor:
-    """A float32 tensor of the values."""
-    return torch.from_numpy(np.asarray(values, np.float32))

@@ -49,10 +49,13 @@ def _conv(
     dilations: Tensor,
     groups: Tensor,
 ) -> Tensor:
-    if x.ndim != 3 or pad_type != "custom":
+    run: Callable[..., Tensor] | None = {3: F.conv1d, 4: F.conv2d}.get(x.ndim)
+    if run is None or pad_type != "custom":
         raise ValueError(f"no {x.ndim - 2}-d convolution with padding '{pad_type}'")
-    padded = F.pad(x, pad.tolist())
-    return F.conv1d(padded, weight, bias, strides.tolist(), 0, dilations.tolist(), int(groups))
+    # Core ML lists the pairs of the first axis first, PyTorch those of the last.
+    pairs = pad.reshape(-1, 2).flip(0).flatten()
+    padded = F.pad(x, pairs.tolist())
+    return run(padded, weight, bias, strides.tolist(), 0, dilations.tolist(), int(groups))
 
 
 def _layer_norm(
