@@ -12,6 +12,8 @@ from .spec import Array
 
 BLOCK = 32
 """Inputs that share a scale at 4 bits."""
+SHARES = tuple(round(1.0 - 0.04 * step, 2) for step in range(11))
+"""Scales that are tried at 4 bits, as shares of the one that cuts nothing; the first wins a tie."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Quantized:
 def quantize(weight: Array, bits: int) -> Quantized:
     """Round a weight (inputs, outputs) to 8 bits per column or to 4 bits per `BLOCK` inputs.
 
+    A block of 4 bits takes the scale of least squared error: its largest values may be cut, which
+    at so few levels costs less than it saves on all others.
     Raises `UsageError` for other bits, and for 4 where the inputs are no multiple of `BLOCK`:
     converters corrupt such weights without a word.
     """
@@ -47,8 +51,9 @@ def quantize(weight: Array, bits: int) -> Quantized:
         raise UsageError(f"4-bit weights need a multiple of {BLOCK} inputs, not {inputs}")
     blocks = weight.reshape(inputs // block, block, outputs)
     top = 2 ** (bits - 1) - 1
-    scale = _as_fp16(np.maximum(np.abs(blocks).max(axis=1) / top, 2.0**-14))
-    integers = np.clip(np.rint(blocks / scale[:, None]), -top, top)
+    whole = np.abs(blocks).max(axis=1) / top
+    scale = _scale(whole) if bits == 8 else _least_squares(blocks, whole, top)
+    integers = _rounded(blocks, scale, top)
     return Quantized(integers.reshape(inputs, outputs).astype(np.int8), scale, bits)
 
 
@@ -58,5 +63,17 @@ def dequantize(quantized: Quantized) -> Array:
     return np.asarray(quantized.integers * scale, np.float32)
 
 
-def _as_fp16(values: np.ndarray) -> Array:
-    return values.astype(np.float16).astype(np.float32)
+def _least_squares(blocks: Array, whole: Array, top: int) -> Array:
+    tried = [_scale(whole * share) for share in SHARES]
+    errors = [((blocks - _rounded(blocks, s, top) * s[:, None]) ** 2).sum(axis=1) for s in tried]
+    best = np.argmin(errors, axis=0)
+    return np.asarray(np.choose(best, tried), np.float32)
+
+
+def _rounded(blocks: Array, scale: Array, top: int) -> Array:
+    return np.asarray(np.clip(np.rint(blocks / scale[:, None]), -top, top))
+
+
+def _scale(values: Array) -> Array:
+    """At least what fp16 holds with all its bits, and exact in it."""
+    return np.asarray(np.maximum(values, 2.0**-14).astype(np.float16), np.float32)

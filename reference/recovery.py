@@ -57,7 +57,7 @@ class BandMask(nn.Module):
         self.blocks = nn.Sequential(*(BandBlock(stack, d) for d in stack.dilations))
         self.norm = nn.LayerNorm(stack.dim)
         self.head = Linear(stack.dim, 2 * self.width)
-        nn.init.zeros_(self.head.weight)
+        nn.init.trunc_normal_(self.head.weight, std=1e-3)
 
     def forward(
         self, level: Tensor, real: Tensor, imaginary: Tensor, gain: Tensor

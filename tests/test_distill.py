@@ -234,7 +234,7 @@ def test_a_student_resumes_and_can_be_a_teacher_whose_damaged_speech_is_shared(
     first = distill(job, resume=False, quiet=True)
     with pytest.raises(UsageError, match="--resume"):
         distill(job, resume=False, quiet=True)
-    second = distill(replace(job, minutes=0.01), resume=True, quiet=True)
+    second = distill(replace(job, minutes=0.1), resume=True, quiet=True)
     assert second.steps > first.steps
     with pytest.raises(UsageError, match="another method or teacher"):
         distill(replace(job, method=Method.POLISH), resume=True, quiet=True)

@@ -20,7 +20,7 @@ from hiresldm.cli.main import main
 from hiresldm.core.errors import BudgetError, UsageError
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.spec import Array, Precision
-from hiresldm.export import recipe, rival
+from hiresldm.export import controlled, recipe, rival
 from hiresldm.export.controlled import controlled_part
 from hiresldm.export.listening import Budget, Listener, Mix
 from hiresldm.export.search import HEARD, descent, search
@@ -177,8 +177,14 @@ def test_int8_is_not_heard_and_a_ruined_layer_is(speech: Array, noisy: Array) ->
 
 
 def test_the_verbs_make_a_recipe_from_weights_and_speech(
-    model: Model, speech: Array, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    model: Model,
+    speech: Array,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(rival, "HALVINGS", 1)
+    monkeypatch.setattr(controlled, "SEEN", 4)
     data, weights = tmp_path / "data", tmp_path / "weights"
     data.mkdir(), weights.mkdir()
     for number in range(19):  # the last is the valid split
@@ -195,7 +201,8 @@ def test_the_verbs_make_a_recipe_from_weights_and_speech(
     result = json.loads(capsys.readouterr().out)
     assert result == json.loads(told.read_text(encoding="utf-8"))
     assert result["chosen"] == "int4" and result["clips"] == 7
-    assert [mix["name"] for mix in result["mixes"]][-1] == "int4"
+    names = [mix["name"] for mix in result["mixes"]]
+    assert names[0] == "fp16" and names[-1] == "NNCF's accuracy control, w8a8" and "int4" in names
     assert len(result["sensitivities"]) == len(choices(model))
     made = recipe.load(out)
     assert made == recipe.Recipe("tiny", uniform(model, Precision.INT4))
