@@ -17,11 +17,13 @@ from torch import Tensor, nn
 
 from hiresldm.cli.main import main
 from hiresldm.core.errors import UsageError
+from hiresldm.distill import run
 from hiresldm.distill.consistency import pairs_of_times
 from hiresldm.distill.losses import consistency_loss, diffused, shortcut_loss
 from hiresldm.distill.run import Job, Method, distill
 from hiresldm.distill.shortcut import OnGrid, TwoTimeDenoiser, jumps
 from hiresldm.reference.model import Model, load, save_part
+from hiresldm.reference.training import loop
 from hiresldm.reference.training.cache import open_or_render
 
 SPREAD = 0.05
@@ -179,6 +181,12 @@ def test_an_untrained_two_time_network_is_its_teacher_and_folds_to_jumps_that_en
         assert torch.equal(on_grid, student(noisy[:1], condition[:1], t[:1], r[:1]))
 
 
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "VALIDATED", 1)
+    monkeypatch.setattr(run, "BATCH", 4)
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray) -> Path:
     """Speech enough for a training and a validation split, without any manifest."""
@@ -234,7 +242,7 @@ def test_a_student_resumes_and_can_be_a_teacher_whose_damaged_speech_is_shared(
     first = distill(job, resume=False, quiet=True)
     with pytest.raises(UsageError, match="--resume"):
         distill(job, resume=False, quiet=True)
-    second = distill(replace(job, minutes=0.1), resume=True, quiet=True)
+    second = distill(replace(job, minutes=0.04), resume=True, quiet=True)
     assert second.steps > first.steps
     with pytest.raises(UsageError, match="another method or teacher"):
         distill(replace(job, method=Method.POLISH), resume=True, quiet=True)
