@@ -67,7 +67,7 @@ def main(data: Path, out: Path) -> None:
         "rows": quality.rows(clips, seed=SEED),
         "model": provenance.model(EMBEDDED_BUNDLE),
         "versions": provenance.versions(scores.packages(judges)),
-        "command": f"python -m hiresldm.benchmarks.phases DATA {out.name}",
+        "command": f"python -m hiresldm.benchmarks.phases DATA {out}",
     }
     report.write(result, out)
 
