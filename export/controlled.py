@@ -5,9 +5,7 @@ It makes int8 of every layer, and takes layers back, the worst first, until a pa
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +20,7 @@ from ..reference.components import components
 from ..reference.model import Model
 from ..runtimes import on_torch
 from .quiet import quiet
+from .to_openvino import converted
 from .tracing import trace
 
 SEEN = 28
@@ -60,7 +59,7 @@ def controlled_part(
 
     with quiet("nncf"):
         quantized = nncf.quantize_with_accuracy_control(
-            _converted(component, module),
+            converted(trace(component, module)[0]),
             nncf.Dataset([dict(arrays) for arrays in captured[::2]]),
             nncf.Dataset(judged, lambda pair: pair[0]),
             nearness_db,
@@ -69,16 +68,6 @@ def controlled_part(
             subset_size=len(captured),
         )
     return _runner(quantized, name), _bytes(quantized)
-
-
-def _converted(component: Component, module: nn.Module) -> Any:
-    import onnx
-    import openvino
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "graph.onnx"
-        onnx.save(trace(component, module)[0], path)
-        return openvino.convert_model(path)
 
 
 def _runner(model: Any, name: str) -> Runner:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from ..core.spec import Component, Precision
 from ..reference.components import components
 from ..reference.model import Model
 from .quiet import quiet
+from .to_openvino import converted
 from .tracing import trace
 
 SEEN = 16
@@ -67,13 +66,8 @@ def _mix(model: Model, parts: Sequence[_Part], share: float) -> Layers:
 
 def _compressed(part: _Part, share: float) -> Iterator[tuple[str, Precision]]:
     import nncf
-    import onnx
-    import openvino
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "graph.onnx"
-        onnx.save(part.graph, path)
-        model = openvino.convert_model(path)
+    model = converted(part.graph)
     layers = {m.get_friendly_name(): part.owners[_key(_source(m).data)] for m in _products(model)}
     with quiet("nncf"):
         nncf.compress_weights(

@@ -99,16 +99,21 @@ def _weight_of(constant: Any) -> Any:
 
 
 def _model(job: ExportJob) -> tuple[Any, tuple[str, ...]]:
-    import onnx
-    import openvino
-
     graph, tools = trace(job.component, job.module)
     static = job.precision is Precision.W8A8  # then NNCF makes integers of the other weights
     store_integers(graph, {k: v for k, v in job.quantized.items() if at_edge(k) or not static})
+    return converted(graph), tools
+
+
+def converted(graph: Any) -> Any:
+    """An ONNX graph as an OpenVINO model in memory."""
+    import onnx
+    import openvino
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.onnx"
         onnx.save(graph, path)
-        return openvino.convert_model(path), tools
+        return openvino.convert_model(path)
 
 
 def _narrow(model: Any) -> None:
