@@ -20,8 +20,9 @@ from ..distill.run import FACTS
 from ..distill.shortcut import PART, OnGrid, TwoTimeDenoiser
 from ..reference.components import components
 from ..reference.model import Model, load, load_part
-from ..reference.training.distortion import CLEAN
 from ..runtimes.on_torch import runner
+from ..runtimes.restorer import Restorer
+from .memory import Memory
 from .quality import ClipScores, System, interval
 from .report import Row, interval_text, measured, system_title, table
 from .speed import ClockedRestorer, factors, spread
@@ -32,6 +33,7 @@ SECOND_ORDER_STEPS = (4, 8, 16, 32)
 """With fewer steps the second-order sampler has none but its first and last, which are `ddim`'s."""
 STUDENT_STEPS = (1, 2, 4)
 WARM_START = 0.5
+BEFORE_SAMPLER = ("recovery", "encoder")
 TEACHER, REGRESSOR = "teacher", "regressor"
 DDIM, MULTISTEP, WARM = "ddim", "multistep", "ddim, warm start"
 
@@ -43,7 +45,9 @@ class Case:
     system: str
     sampler: str
     steps: int
-    restorer: ClockedRestorer
+    restorer: Restorer
+    clocked: ClockedRestorer
+    """The same, which remembers nothing."""
     noisy: bool = True
     """Whether the seed makes a difference."""
 
@@ -74,25 +78,26 @@ class Trial:
         return self.case.restore(pair.damaged, self.seed)
 
 
-def teacher_cases(folder: Path) -> list[Case]:
+def teacher_cases(folder: Path, memory: Memory) -> list[Case]:
     """The teacher with both samplers, and warm-started from the recovered latent."""
-    model = load(folder)
+    made = _Maker(load(folder), memory)
     return [
-        *(_case(TEACHER, DDIM, n, model, ddim) for n in TEACHER_STEPS),
-        *(_case(TEACHER, MULTISTEP, n, model, multistep) for n in SECOND_ORDER_STEPS),
-        *(_case(TEACHER, WARM, n, model, ddim, start=WARM_START) for n in STUDENT_STEPS),
+        *(made.case(TEACHER, DDIM, n, ddim) for n in TEACHER_STEPS),
+        *(made.case(TEACHER, MULTISTEP, n, multistep) for n in SECOND_ORDER_STEPS),
+        *(made.case(TEACHER, WARM, n, ddim, start=WARM_START) for n in STUDENT_STEPS),
     ]
 
 
-def regressor_cases(folder: Path) -> list[Case]:
+def regressor_cases(folder: Path, memory: Memory) -> list[Case]:
     """The direct regressor, which has no noise and so one step."""
-    return [_case(REGRESSOR, DDIM, 1, load(folder), ddim, noisy=False)]
+    return [_Maker(load(folder), memory).case(REGRESSOR, DDIM, 1, ddim, noisy=False)]
 
 
-def student_cases(name: str, folder: Path) -> list[Case]:
+def student_cases(name: str, folder: Path, memory: Memory) -> list[Case]:
     """A student as it ships, and where it has two times, also with both of them."""
     model = load(folder)
-    cases = [_case(name, DDIM, n, model, ddim) for n in STUDENT_STEPS]
+    made = _Maker(model, memory)
+    cases = [made.case(name, DDIM, n, ddim) for n in STUDENT_STEPS]
     if not (folder / f"{PART}.safetensors").exists():
         return cases
     network = TwoTimeDenoiser(model.config)
@@ -100,34 +105,44 @@ def student_cases(name: str, folder: Path) -> list[Case]:
     return [
         *cases,
         *(
-            _case(f"{name}, two times", DDIM, n, model, ddim, OnGrid(network, timesteps(n, 1.0)))
+            made.case(f"{name}, two times", DDIM, n, ddim, OnGrid(network, timesteps(n, 1.0)))
             for n in STUDENT_STEPS[1:]
         ),
     ]
 
 
-def _case(
-    system: str,
-    sampler: str,
-    steps: int,
-    model: Model,
-    sample: Sample[Array],
-    denoiser: nn.Module | None = None,
-    *,
-    start: float = 1.0,
-    noisy: bool = True,
-) -> Case:
-    modules = {part.name: part.build(model) for part in components(model.config)}
-    if denoiser is not None:
-        modules["denoiser"] = denoiser.eval()
-    runners: dict[str, Runner] = {
-        part.name: runner(part, modules[part.name]) for part in components(model.config)
-    }
-    times = {steps: timesteps(steps, start)}
-    restorer = ClockedRestorer(
-        runners, model.config.front, times, default_steps=steps, sample=sample
-    )
-    return Case(system, sampler, steps, restorer, noisy)
+class _Maker:
+    """Makes the cases of one model; what comes before the sampler is worked out once for all."""
+
+    def __init__(self, model: Model, memory: Memory) -> None:
+        self._config = model.config
+        modules = {part.name: part.build(model) for part in components(model.config)}
+        self._runners = {p.name: runner(p, modules[p.name]) for p in components(model.config)}
+        self._remembering = self._runners | {
+            name: memory.remembering(self._runners[name], modules[name]) for name in BEFORE_SAMPLER
+        }
+
+    def case(
+        self,
+        system: str,
+        sampler: str,
+        steps: int,
+        sample: Sample[Array],
+        denoiser: nn.Module | None = None,
+        *,
+        start: float = 1.0,
+        noisy: bool = True,
+    ) -> Case:
+        """One line of the table, with another denoiser than the model's own if one is given."""
+        own: dict[str, Runner] = {}
+        if denoiser is not None:
+            part = next(p for p in components(self._config) if p.name == "denoiser")
+            own["denoiser"] = runner(part, denoiser.eval())
+        options: dict[str, Any] = {"default_steps": steps, "sample": sample}
+        sizes = (self._config.front, {steps: timesteps(steps, start)})
+        plain = Restorer(self._remembering | own, *sizes, **options)
+        clocked = ClockedRestorer(self._runners | own, *sizes, **options)
+        return Case(system, sampler, steps, plain, clocked, noisy)
 
 
 def trials(cases: Iterable[Case], seeds: Sequence[int]) -> list[Trial]:
@@ -138,12 +153,12 @@ def trials(cases: Iterable[Case], seeds: Sequence[int]) -> list[Trial]:
 def rows(
     tried: Sequence[Trial], scored: Sequence[Sequence[ClipScores]], *, seed: int
 ) -> list[dict[str, Any]]:
-    """One row per case over all damaged clips: means with 95 % intervals, seeds averaged first.
+    """One row per case over all clips: means with 95 % intervals, seeds averaged first.
 
     `scored` holds, clip by clip, the scores of every trial.
     """
     tables = _by_case(tried, scored)
-    voices = [clips[0].speaker for clips in _damaged(scored)]
+    voices = [clips[0].speaker for clips in scored]
     made = []
     for case, columns in tables.items():
         count = sum(trial.case is case for trial in tried)
@@ -160,7 +175,7 @@ def differences(
     The same clips are compared, so intervals that leave out 0 are differences.
     """
     tables = _by_case(tried, scored)
-    voices = [clips[0].speaker for clips in _damaged(scored)]
+    voices = [clips[0].speaker for clips in scored]
     compared = [case for case in tables if _is_student(case) and case.steps <= 2]
     made = []
     for against, reference in tables.items():
@@ -176,8 +191,8 @@ def differences(
 def timings(cases: Sequence[Case], wave: Array, *, runs: int) -> list[dict[str, Any]]:
     """Real-time factor and milliseconds of denoiser per second of audio, by case, in turns."""
     for case in cases:
-        factors(case.restorer, wave, steps=case.steps)
-    taken = [[factors(c.restorer, wave, steps=c.steps) for c in cases] for _ in range(runs)]
+        factors(case.clocked, wave, steps=case.steps)
+    taken = [[factors(c.clocked, wave, steps=c.steps) for c in cases] for _ in range(runs)]
     return [
         {
             "rtf": spread([one["rtf"] for one in own]),
@@ -232,18 +247,14 @@ def _is_student(case: Case) -> bool:
     return case.system not in {TEACHER, REGRESSOR}
 
 
-def _damaged(scored: Sequence[Sequence[ClipScores]]) -> list[Sequence[ClipScores]]:
-    return [clips for clips in scored if clips[0].kind != CLEAN]
-
-
 def _by_case(
     tried: Sequence[Trial], scored: Sequence[Sequence[ClipScores]]
 ) -> dict[Case, Mapping[str, list[float]]]:
-    """Of each case, the value of every metric on every damaged clip, averaged over its seeds."""
+    """Of each case, the value of every metric on every clip, averaged over its seeds."""
     made: dict[Case, Mapping[str, list[float]]] = {}
     for case in dict.fromkeys(trial.case for trial in tried):
         own = [i for i, trial in enumerate(tried) if trial.case is case]
-        clips = [[clips[i].values for i in own] for clips in _damaged(scored)]
+        clips = [[clips[i].values for i in own] for clips in scored]
         made[case] = {
             metric: [float(np.mean([one[metric] for one in seeds])) for seeds in clips]
             for metric in clips[0][0]

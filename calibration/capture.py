@@ -98,10 +98,9 @@ def _origin(case: Case, part: str, steps: int, inputs: Arrays) -> Origin:
 def _watching(model: nn.Module, maxima: dict[str, float]) -> Iterator[None]:
     """Note the largest magnitude of what every module gives, by its path."""
 
-    def hook(path: str) -> Callable[[nn.Module, Any, Tensor | tuple[Tensor, ...]], None]:
-        def note(module: nn.Module, inputs: Any, output: Tensor | tuple[Tensor, ...]) -> None:
-            given = output if isinstance(output, tuple) else (output,)
-            _raise(maxima, path, max(tensor.abs().max().item() for tensor in given))
+    def hook(path: str) -> Callable[[nn.Module, Any, Tensor], None]:
+        def note(module: nn.Module, inputs: Any, output: Tensor) -> None:
+            _raise(maxima, path, output.abs().max().item())
 
         return note
 

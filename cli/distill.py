@@ -34,6 +34,9 @@ def distill(
     learning_rate: Annotated[
         float | None, typer.Option(min=1e-6, show_default="the method's own")
     ] = None,
+    adversary: Annotated[
+        float, typer.Option(min=0, help="Weight of a critic that the polish learns against.")
+    ] = 0.0,
     device: Annotated[str, typer.Option(help="Where to train: cpu, cuda, ...")] = "cpu",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -47,7 +50,8 @@ def distill(
     from ..distill.run import Job, Method
     from ..distill.run import distill as run
 
-    job = Job(Method(chosen), teacher, data, out, minutes, learning_rate, variants, seed, device)
+    about = (Method(chosen), teacher, data, out, minutes, learning_rate, variants, seed, device)
+    job = Job(*about, adversary=adversary)
     outcome = run(job, resume=resume, quiet=quiet)
     if as_json:
         typer.echo(json.dumps(asdict(outcome)))

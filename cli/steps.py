@@ -46,8 +46,10 @@ def steps(
 
     from ..benchmarks import curve, provenance, quality, report, robustness, scores
     from ..benchmarks import steps as table
+    from ..benchmarks.memory import Memory
     from ..benchmarks.testset import pairs
     from ..core.outputs import check_target
+    from ..reference.training.distortion import CLEAN
 
     check_target(out)
     check_target(plot)
@@ -55,18 +57,22 @@ def steps(
     judges = scores.choose(metrics or [scores.FAST], referenced=True)
     scores.require(judges)
     torch.set_num_threads(threads or os.cpu_count() or 1)
-    cases = table.teacher_cases(teacher)
-    cases += table.regressor_cases(regressor) if regressor else []
-    students = [case for name in folders for case in table.student_cases(name, folders[name])]
+    memory = Memory()
+    cases = table.teacher_cases(teacher, memory)
+    cases += table.regressor_cases(regressor, memory) if regressor else []
+    students = [
+        case for name in folders for case in table.student_cases(name, folders[name], memory)
+    ]
     workers = threads or os.cpu_count() or 1
-    drawn = list(pairs(data, split, seed=seed, per_class=per_class))
+    drawn = [p for p in pairs(data, split, seed=seed, per_class=per_class) if p.kind != CLEAN]
     tried = table.trials([*cases, *students], range(seeds))
     plain = [trial.system() for trial in tried]
     scored = _scored(quality.render(drawn, plain), plain, judges, len(drawn), workers, quiet)
     few = [case for case in students if case.steps in robustness.STEPS]
     watch = robustness.SeedWatch(table.trials(few, range(robust_seeds)))
     seen = watch.watch(quality.render(drawn[::per_class], watch.systems))
-    spreads = _scored(seen, watch.systems, judges, len(drawn[::per_class]), workers, quiet)
+    quick = [judge for judge in judges if not judge.slow] or judges
+    spreads = _scored(seen, watch.systems, quick, len(drawn[::per_class]), workers, quiet)
     clocked = table.timings([*cases, *students], drawn[0].damaged, runs=runs)
     options: dict[str, object] = {"teacher": teacher, "data": data, "student": student}
     options |= {"regressor": regressor, "split": split, "per-class": per_class, "seeds": seeds}

@@ -24,19 +24,22 @@ LATENT_WEIGHT = 0.5
 class PolishStage:
     """One or two sampler steps unrolled from noise; errors of the latent and of decoded speech.
 
-    The gradient passes the decoder, which learns along, and every step (Lay 2023, CRP). A critic
-    stands against what spectral errors alone would lead to, the mean of all that is possible.
+    The gradient passes the decoder, which learns along, and every step (Lay 2023, CRP). A critic,
+    where `adversary` weighs one in, stands against what spectral errors alone would lead to, the
+    mean of all that is possible.
     """
 
-    def __init__(self, model: Model, *, batch: int = 8, seconds: float = 1.6) -> None:
+    def __init__(
+        self, model: Model, *, batch: int = 8, seconds: float = 1.6, adversary: float = 0.0
+    ) -> None:
         self.config, self.batch, self.seconds = model.config, batch, seconds
-        self.model = model
+        self.model, self.adversary = model, adversary
         for name, part in model.named_children():
             part.requires_grad_(name in {"denoiser", "decoder"})
         self.student = model.denoiser
         self.parts: dict[str, nn.Module] = {"denoiser": self.student, "decoder": model.decoder}
-        self.critic = Critic(self.config.front.sample_rate_hz)
-        self.helpers: dict[str, nn.Module] = {"critic": self.critic}
+        self.critic = Critic(self.config.front.sample_rate_hz) if adversary else None
+        self.helpers: dict[str, nn.Module] = {} if self.critic is None else {"critic": self.critic}
 
     def losses(self, cache: PairCache, rng: Rng) -> Losses:
         """Latent and spectral losses of a fresh batch."""
@@ -53,8 +56,10 @@ class PolishStage:
         latent = sampled(self.student, condition, rng)
         restored = self.model.decoder(latent, recovered).float()
         wave = frontend.istft(restored, front)
-        return {
+        losses = {
             "latent": LATENT_WEIGHT * (latent - target).abs().mean(),
             **decoding_losses(restored, wave, spectrum, clean, bandwidth_hz, front),
-            **adversarial_losses(self.critic, wave, clean, rng),
         }
+        if self.critic is None:
+            return losses
+        return losses | adversarial_losses(self.critic, wave, clean, rng, self.adversary)

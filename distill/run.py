@@ -65,6 +65,8 @@ class Job:
     variants: int = 6
     seed: int = 0
     device: str = "cpu"
+    adversary: float = 0.0
+    """Weight of the critic of a polish."""
 
     @property
     def rate(self) -> float:
@@ -83,6 +85,7 @@ class Outcome:
     skipped: int
     minutes: float
     learning_rate: float
+    adversary: float
     seed: int
     device: str
     peak_bytes: int | None
@@ -93,8 +96,12 @@ class Outcome:
 
 
 def distill(job: Job, *, resume: bool, quiet: bool) -> Outcome:
-    """Train a student; raises `UsageError` for a device or a folder that cannot be used."""
+    """Train a student; raises `UsageError` for a device, folder or critic out of place."""
     _require(job.device)
+    if job.adversary and job.method is not Method.POLISH:
+        raise UsageError(
+            f"{job.method} knows no critic; leave out --adversary, which is for polish"
+        )
     _prepare(job, resume=resume)
     train = _cache(job, "train", job.variants)
     valid = _cache(job, "valid", 1)
@@ -151,7 +158,7 @@ def _cache(job: Job, split: str, variants: int) -> PairCache:
 def _stage(job: Job, model: Model) -> Stage:
     model.requires_grad_(requires_grad=True)
     if job.method is Method.POLISH:
-        return PolishStage(model)
+        return PolishStage(model, adversary=job.adversary)
     makers: dict[Method, Callable[[Model, LatentCrops], Stage]] = {
         Method.CONSISTENCY: ConsistencyStage,
         Method.SHORTCUT: ShortcutStage,
@@ -174,6 +181,7 @@ def _finish(job: Job, state: State) -> Outcome:
         skipped=state.skipped,
         minutes=round(state.trained_s / 60, 2),
         learning_rate=job.rate,
+        adversary=job.adversary,
         seed=job.seed,
         device=job.device,
         peak_bytes=_peak_bytes(job.device),

@@ -18,7 +18,7 @@ from ..core.restorer import Restorer
 from ..core.spec import Arrays, Component, Runner
 from ..reference.components import components
 from ..reference.model import Model
-from ..runtimes import on_torch
+from ..runtimes import on_openvino, on_torch
 from .quiet import quiet
 from .to_openvino import converted
 from .tracing import trace
@@ -71,10 +71,7 @@ def controlled_part(
 
 
 def _runner(model: Any, name: str) -> Runner:
-    import openvino
-
-    hints = {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = openvino.Core().compile_model(model, "CPU", hints)
+    compiled = on_openvino.compiled(model)
     return lambda arrays: {name: np.array(compiled(dict(arrays))[name])}
 
 

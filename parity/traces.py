@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.spec import Array, Arrays, Artifact
+from ..runtimes import on_openvino
 
 Traced = list[tuple[str, str, Array]]
 """(name, type, value) of every operation that gives floats, in the order in which they run."""
@@ -46,10 +47,7 @@ def trace_onnx(artifact: Artifact, root: Path, arrays: Arrays) -> Traced:
 
 def trace_openvino(artifact: Artifact, root: Path, arrays: Arrays) -> Traced:
     """Run the graph, in float32, with every value as an output."""
-    import openvino as ov
-
-    core = ov.Core()
-    model = core.read_model(root / artifact.path)
+    model = on_openvino.core().read_model(root / artifact.path)
     skipped = ("Parameter", "Constant", "Result")
     ports = [
         port
@@ -60,7 +58,7 @@ def trace_openvino(artifact: Artifact, root: Path, arrays: Arrays) -> Traced:
     last = [port for port in ports if any(_is_result(to) for to in port.get_target_inputs())]
     inner = [port for port in ports if port not in last]
     model.add_outputs(inner)  # they follow the graph's own
-    compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = on_openvino.compiled(model)
     results = list(compiled(dict(arrays)).values())
     results = results[-len(inner) :] + results[: -len(inner)]
     nodes = [port.get_node() for port in (*inner, *last)]

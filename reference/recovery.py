@@ -34,9 +34,10 @@ class Recovery(nn.Module):
         real, imaginary = spectrum.chunk(2, dim=-1)
         level, low = magnitude(spectrum), slice(None, self.phase_bins)
         seen = torch.cat([level, real[..., low], imaginary[..., low]], dim=-1)
-        gain, tangent = self.mask(self.blocks(self.embed(seen))).chunk(2, dim=-1)
-        more_gain, more_tangent = self.bands(level, real, imaginary, torch.sigmoid(gain))
-        gain, tangent = gain + more_gain, tangent + more_tangent
+        mask = self.mask(self.blocks(self.embed(seen)))
+        first_gain = torch.sigmoid(mask.chunk(2, dim=-1)[0])
+        mask = mask + self.bands(level, real, imaginary, first_gain)
+        gain, tangent = mask.chunk(2, dim=-1)
         cosine = torch.sigmoid(gain) * torch.rsqrt(tangent * tangent + 1.0)
         sine = cosine * tangent
         turned = (real * cosine - imaginary * sine, real * sine + imaginary * cosine)
@@ -44,7 +45,7 @@ class Recovery(nn.Module):
 
 
 class BandMask(nn.Module):
-    """Levels, real and imaginary parts and first gains (B, T, bins) -> what to add to the mask.
+    """Levels, real and imaginary parts and gains (B, T, bins) -> what to add to the mask.
 
     The lowest bin, which holds no speech, is in no band and left alone.
     """
@@ -59,17 +60,12 @@ class BandMask(nn.Module):
         self.head = Linear(stack.dim, 2 * self.width)
         nn.init.trunc_normal_(self.head.weight, std=1e-3)
 
-    def forward(
-        self, level: Tensor, real: Tensor, imaginary: Tensor, gain: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, level: Tensor, real: Tensor, imaginary: Tensor, gain: Tensor) -> Tensor:
         batch, frames, _ = level.shape
         seen = (level, real, imaginary, gain * level)
         bands = [x[..., 1:].reshape(batch, frames, -1, self.width) for x in seen]
         x = self.embed(torch.cat(bands, dim=-1)) + self.places
-        gains, tangents = self.head(self.norm(self.blocks(x))).chunk(2, dim=-1)
+        halves = self.head(self.norm(self.blocks(x))).chunk(2, dim=-1)
+        gains, tangents = (half.reshape(batch, frames, -1) for half in halves)
         lowest = torch.zeros_like(level[..., :1])
-
-        def added(values: Tensor) -> Tensor:
-            return torch.cat([lowest, values.reshape(batch, frames, -1)], dim=-1)
-
-        return added(gains), added(tangents)
+        return torch.cat([lowest, gains, lowest, tangents], dim=-1)

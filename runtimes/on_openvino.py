@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -30,7 +31,7 @@ def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
     `IntegrityError` for a file it cannot open; the runner raises `UsageError` for inputs that do
     not fit the graph, and makes threads that call it at once take turns.
     """
-    model = _compiled(root / artifact.path, threads)
+    model = _opened(root / artifact.path, threads)
     expected = [_declared(port) for port in model.inputs]
     outputs = [port.get_any_name() for port in model.outputs]
     request, turn = model.create_infer_request(), Lock()
@@ -66,8 +67,26 @@ def _engine() -> Any:
     return openvino
 
 
-def _compiled(path: Path, threads: int) -> Any:
-    core = _engine().Core()
+def core() -> Any:
+    """The engine, one for the process; raises `BackendMissingError` without openvino.
+
+    While a core that runs models lives, its thread handles signals on a stack of the core's, and
+    gets back what it had before when the core goes. Of two that go in the order in which they came,
+    the second gives back the stack of the first, which is gone: the next signal is the end.
+    """
+    return _core(_engine())
+
+
+@cache
+def _core(engine: Any) -> Any:
+    return engine.Core()
+
+
+def compiled(model: Any, threads: int = 0) -> Any:
+    """A model, or the path of one, compiled for float32 on `threads` threads (0: the engine's).
+
+    Raises RuntimeError for what cannot be opened and `BackendMissingError` without openvino.
+    """
     hints: dict[str, Any] = {
         "INFERENCE_PRECISION_HINT": _PRECISION,
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": _ROUNDED_GROUP,
@@ -75,8 +94,12 @@ def _compiled(path: Path, threads: int) -> Any:
     }
     if threads:
         hints["INFERENCE_NUM_THREADS"] = threads
+    return core().compile_model(model, _DEVICE, hints)
+
+
+def _opened(path: Path, threads: int) -> Any:
     try:
-        model = core.compile_model(core.read_model(path), _DEVICE, hints)
+        model = compiled(core().read_model(path), threads)
     except RuntimeError as error:
         raise IntegrityError(f"{path} cannot be opened by openvino: {error}") from error
     _refuse_fallback(model, path)

@@ -212,7 +212,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
 
 @pytest.mark.parametrize("method", list(Method))
 def test_every_method_leaves_a_complete_model(method: Method, data: Path, tiny: Path, tmp_path):
-    words = ["--method", method] if method is not Method.POLISH else ["polish"]
+    polish = ["polish", "--adversary", "0.5"]
+    words = polish if method is Method.POLISH else ["--method", method]
     options = ["--teacher", tiny, "--data", data, "--out", tmp_path, "--minutes", "0.01"]
     with pytest.raises(SystemExit) as ended:
         main(["distill", *words, *map(str, options), "--quiet"])
@@ -265,6 +266,8 @@ def test_what_cannot_be_done_is_said(data: Path, tiny: Path, tmp_path: Path):
         distill(replace(job, device="abacus"), resume=False, quiet=True)
     with pytest.raises(UsageError, match="nothing to resume"):
         distill(job, resume=True, quiet=True)
+    with pytest.raises(UsageError, match="regressor has no critic"):
+        distill(replace(job, method=Method.REGRESSOR, adversary=1.0), resume=False, quiet=True)
     with pytest.raises(UsageError, match="teacher's own folder"):
         distill(replace(job, out=tiny), resume=False, quiet=True)
 

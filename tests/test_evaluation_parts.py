@@ -14,7 +14,7 @@ import soundfile
 import soxr
 from PIL import Image
 
-from hiresldm.benchmarks import cepstra, phases, transcripts
+from hiresldm.benchmarks import ablations, cepstra, transcripts
 from hiresldm.benchmarks.sources import RECORDED, bandwidth_hz, source_of
 from hiresldm.cli.main import main
 from hiresldm.core.errors import UsageError
@@ -122,10 +122,17 @@ def test_other_phases_keep_the_magnitudes(speech: Array) -> None:
     def level(x: Array) -> Array:
         return np.hypot(*np.split(x, 2, axis=1))
 
-    as_noise = phases.unturned(spectrum, noise, front)
+    as_noise = ablations.unturned(spectrum, noise, front)
     assert np.allclose(level(as_noise), level(spectrum), atol=1e-3)
-    found = phases.from_magnitude(spectrum, noise, front)
+    found = ablations.from_magnitude(spectrum, noise, front)
     # What has found its phases sounds as its magnitudes say; random ones do not.
     errors = [level(stft(istft(x, front), front)) - level(spectrum) for x in (found, as_noise)]
     assert np.square(errors[0]).mean() < 0.3 * np.square(errors[1]).mean()
-    assert np.allclose(phases.turned(spectrum, noise, front), spectrum)
+    assert np.allclose(ablations.turned(spectrum, noise, front), spectrum)
+
+
+def test_a_share_of_the_damaged_speech_is_left_in(speech: Array, noisy: Array) -> None:
+    front = FrontEnd()
+    damaged, recovered = (stft(wave[:48_000], front) for wave in (noisy, speech))
+    half = istft(ablations.left_in(0.5, damaged, recovered, front), front)
+    assert np.allclose(half, (noisy[:48_000] + speech[:48_000]) / 2, atol=1e-4)

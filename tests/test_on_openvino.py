@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
@@ -58,6 +59,27 @@ def test_threads_that_call_at_once_take_turns(part: Any, artifact: Any) -> None:
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda sample: run(sample)["latent"], samples))
     assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
+SIGNALLED = """
+import gc, os, signal, sys
+from pathlib import Path
+from hiresldm.runtimes import on_openvino
+one, other = (on_openvino.compiled(Path(sys.argv[1])) for _ in range(2))
+del one
+gc.collect()
+del other
+gc.collect()
+signal.signal(signal.SIGTERM, lambda *_: print("heard"))
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_a_signal_is_survived_once_models_are_gone(artifact: Any) -> None:
+    """With a core per model it would be the end: see `on_openvino.core`."""
+    one, root = artifact
+    command = [sys.executable, "-c", SIGNALLED, str(root / one.path)]
+    assert subprocess.check_output(command, text=True) == "heard\n"
 
 
 def test_what_does_not_fit_is_refused(part: Any, artifact: Any) -> None:

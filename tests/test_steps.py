@@ -1,5 +1,6 @@
 """`hiresldm steps`: cases, averages over seeds, what seeds may not do, and the verb itself."""
 
+import copy
 import json
 import shutil
 from dataclasses import replace
@@ -11,16 +12,16 @@ import soundfile
 import torch
 
 from hiresldm.benchmarks import steps
+from hiresldm.benchmarks.memory import Memory
 from hiresldm.benchmarks.quality import ClipScores, render
 from hiresldm.benchmarks.robustness import SeedWatch, levels
 from hiresldm.benchmarks.testset import Pair
 from hiresldm.cli.main import main
-from hiresldm.core.spec import Array
+from hiresldm.core.spec import Array, Arrays
 from hiresldm.core.weights import weights_file
 from hiresldm.distill.shortcut import PART, TwoTimeDenoiser
 from hiresldm.reference.config import EDGE, Stack
 from hiresldm.reference.model import PARTS, Model, load, save_part
-from hiresldm.reference.training.distortion import CLEAN
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 
 RATE_HZ = 48_000
@@ -41,7 +42,7 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_torch_modules_restore_what_the_embedded_bundle_restores(noisy: Array):
     wave = noisy[:RATE_HZ]
-    cases = {case.steps: case for case in steps.student_cases("student", EMBEDDED_BUNDLE)}
+    cases = {case.steps: case for case in steps.student_cases("student", EMBEDDED_BUNDLE, Memory())}
     bundle = Restorer.load(threads=1)
     for count in (1, 2):
         wanted = bundle(wave, RATE_HZ, steps=count, seed=3)
@@ -50,7 +51,7 @@ def test_torch_modules_restore_what_the_embedded_bundle_restores(noisy: Array):
 
 
 def test_a_two_time_student_is_also_sampled_with_both_times(student: Path, noisy: Array):
-    cases = steps.student_cases("b", student)
+    cases = steps.student_cases("b", student, Memory())
     assert [(case.system, case.steps) for case in cases[3:]] == [
         ("b, two times", 2),
         ("b, two times", 4),
@@ -59,18 +60,34 @@ def test_a_two_time_student_is_also_sampled_with_both_times(student: Path, noisy
     assert np.allclose(cases[3].restore(wave, 0), cases[1].restore(wave, 0), atol=1e-6)
 
 
+def test_a_memory_asks_once_for_equal_weights_and_inputs():
+    asked: list[float] = []
+
+    def double(arrays: Arrays) -> dict[str, Array]:
+        asked.append(float(arrays["x"][0]))
+        return {"y": 2 * arrays["x"]}
+
+    layer, memory = torch.nn.Linear(2, 2), Memory()
+    one, same = (memory.remembering(double, module) for module in (layer, copy.deepcopy(layer)))
+    other = memory.remembering(double, torch.nn.Linear(2, 2))
+    for run, value in ((one, 1), (same, 1), (one, 2), (other, 1)):
+        assert run({"x": np.array([value], np.float32)})["y"][0] == 2 * value
+    assert asked == [1, 2, 1]
+
+
 def clips(values: list[float], kind: str = "noise", speaker: str = "a") -> list[ClipScores]:
     return [ClipScores("", 1, kind, "x", speaker, {"lsd": value}) for value in values]
 
 
-def test_seeds_are_averaged_before_clips_and_untouched_speech_is_left_out():
-    teacher = [c for c in steps.teacher_cases(EMBEDDED_BUNDLE) if c.about["steps"] == 16][:1]
-    student = steps.student_cases("s", EMBEDDED_BUNDLE)[:1]
+def test_seeds_are_averaged_before_clips():
+    teacher = [c for c in steps.teacher_cases(EMBEDDED_BUNDLE, Memory()) if c.about["steps"] == 16][
+        :1
+    ]
+    student = steps.student_cases("s", EMBEDDED_BUNDLE, Memory())[:1]
     tried = steps.trials([*teacher, *student], range(2))
     scored = [
         clips([1, 3, 5, 5]),
         clips([2, 2, 5, 7], speaker="b"),
-        clips([99] * 4, CLEAN),
     ]
     rows = steps.rows(tried, scored, seed=0)
     assert [row["lsd"]["mean"] for row in rows] == [2.0, 5.5]
@@ -81,7 +98,7 @@ def test_seeds_are_averaged_before_clips_and_untouched_speech_is_left_out():
 
 
 def test_a_seed_that_fails_is_counted(noisy: Array):
-    case = steps.student_cases("s", EMBEDDED_BUNDLE)[0]
+    case = steps.student_cases("s", EMBEDDED_BUNDLE, Memory())[0]
     pair = Pair("noise", (), "x", "a", 24_000.0, noisy, noisy[: 2 * RATE_HZ])
     watch = SeedWatch(steps.trials([case], range(5)))
 

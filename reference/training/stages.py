@@ -71,9 +71,9 @@ class RecoveryStage:
         mask = band_mask(bandwidth_hz, front.bins, front.sample_rate_hz)
         return {
             "spectrum": compressed_loss(recovered, spectrum, mask, front),
-            "level": 0.05 * level_loss(recovered, spectrum, bandwidth_hz, front),
+            "level": 0.15 * level_loss(recovered, spectrum, bandwidth_hz, front),
             "shape": 0.2 * shape_loss(wave, clean),
-            "loudness": 0.12 * loudness_loss(wave, clean, front.sample_rate_hz),
+            "loudness": 0.24 * loudness_loss(wave, clean, front.sample_rate_hz),
         }
 
 
