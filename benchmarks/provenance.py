@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -40,17 +39,6 @@ def model(bundle: Path) -> dict[str, Any]:
         "sha256": bundles.sha256_of(bundle / bundles.NAME),
         "bytes": sum((bundle / path).stat().st_size for path in paths),
     }
-
-
-def command(verb: str, options: Mapping[str, object]) -> str:
-    """The command line that repeats a run; a list becomes a repeated option, None is left out."""
-    words = ["hiresldm", verb]
-    for name, value in options.items():
-        values = value if isinstance(value, list | tuple) else [value]
-        for one in values:
-            if one is not None:
-                words += [f"--{name}", str(one)]
-    return shlex.join(words)
 
 
 def _cpu_model() -> str:

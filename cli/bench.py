@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .asked import command
+
 if TYPE_CHECKING:
     from ..core.spec import Array
 
@@ -15,6 +17,7 @@ _EXAMPLE = Path("examples/noisy.wav")
 
 
 def bench(
+    context: typer.Context,
     speech: Annotated[
         Path | None, typer.Option(help="Speech to restore.", show_default=f"{_EXAMPLE}, if there")
     ] = None,
@@ -45,10 +48,8 @@ def bench(
     check_target(out)
     root = bundle or EMBEDDED_BUNDLE
     wave = _tiled(speech, seconds)
-    options: dict[str, object] = {"speech": speech, "bundle": bundle, "threads": threads}
-    options |= {"steps": steps, "seconds": seconds, "long-seconds": long_seconds, "runs": runs}
     about = {
-        "command": provenance.command("bench", options),
+        "command": command(context),
         "machine": provenance.machine(),
         "versions": provenance.versions(),
         "model": provenance.model(root),

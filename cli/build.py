@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from .asked import command
 
 if TYPE_CHECKING:
     from ..export.build import Built
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def build(
+    context: typer.Context,
     out: Annotated[Path, typer.Argument(help="Bundle folder to make.")],
     weights: Annotated[
         Path | None,
@@ -97,12 +99,7 @@ def build(
         fp32_bytes = sum(_fp32_bytes(model).values())
         result["audio"] = _heard(built, out, panel, fp32_bytes, quiet=quiet)
     if report:
-        options: dict[str, object] = {"weights": weights, "untrained": untrained}
-        options |= {"formats": formats, "precisions": precisions, "components": components or None}
-        options |= {"recipe": recipe, "calibration": calibration, "report": report}
-        options |= {"steps": steps or None, "default-steps": default_steps}
-        options |= {"audio": audio, "per-class": per_class} if audio else {}
-        reports.write(_about(out, options) | result, report)
+        reports.write(_about(context) | result, report)
     if as_json:
         print(reports.to_json(result))
     elif not quiet:
@@ -273,13 +270,13 @@ def _audio_table(rows: list[dict[str, Any]]) -> str:
     )
 
 
-def _about(out: Path, options: dict[str, object]) -> dict[str, Any]:
+def _about(context: typer.Context) -> dict[str, Any]:
     from ..benchmarks import provenance
     from ..core.memory import peak_bytes
 
     packages = ("torch", "onnx", "openvino", "nncf", "coremltools")
     return {
-        "command": f"{provenance.command('build', options)} -- {shlex.quote(str(out))}",
+        "command": command(context),
         "machine": provenance.machine(),
         "versions": provenance.versions(packages),
         "peak_bytes": peak_bytes(),

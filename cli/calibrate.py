@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .asked import command
+
 if TYPE_CHECKING:
     from ..calibration.store import Calibration
     from ..reference.model import Model
 
 
 def calibrate(
+    context: typer.Context,
     data: Annotated[Path, typer.Option(help="Folder of speech, or of manifests.")],
     out: Annotated[Path, typer.Option(help="Calibration file to write (safetensors).")],
     weights: Annotated[
@@ -29,7 +32,7 @@ def calibrate(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Capture what quantizers calibrate on: inputs of every part at every sampler step."""
-    from ..benchmarks import provenance, report
+    from ..benchmarks import report
     from ..calibration import store
     from ..calibration.capture import capture
     from ..calibration.cases import cases
@@ -52,9 +55,7 @@ def calibrate(
     result: dict[str, Any] = {"path": str(out), "sha256": calibration.sha256, "samples": counts}
     if compare:
         result["compared"] = _compared(model, calibration, quiet=quiet)
-        options = {"data": data, "out": out, "weights": weights, **about, "compare": compare}
-        command = {"command": provenance.command("calibrate", options)}
-        report.write({**result, **command, **_machine()}, compare)
+        report.write({**result, "command": command(context), **_machine()}, compare)
     if as_json:
         print(report.to_json(result))
     elif not quiet:

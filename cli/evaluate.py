@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .asked import command
+
 if TYPE_CHECKING:
-    from ..benchmarks.quality import ClipScores
     from ..benchmarks.systems import Variant
 
 
 def evaluate(
+    context: typer.Context,
     data: Annotated[
         Path | None, typer.Option(help="Speech to damage: a folder of audio, or of manifests.")
     ] = None,
@@ -80,6 +81,7 @@ def evaluate(
     from ..benchmarks.peers.load import peers_of
     from ..benchmarks.sources import source_of
     from ..core.outputs import check_target, write_text
+    from .progress import tracked
 
     check_target(out)
     report.check_page(html)
@@ -96,16 +98,12 @@ def evaluate(
     renderings = gallery.watch(quality.render(source.pairs, compared))
     workers = threads or os.cpu_count() or 1
     scored = quality.evaluate(renderings, compared, judges, workers=workers)
-    clips = _tracked(scored, total=source.count, shown=not quiet)
-    options: dict[str, object] = {"data": data, "degraded": degraded, "clean": clean}
-    if data:
-        options |= {"split": split, "per-class": per_class}
-    options |= {"bundle": bundle, "backend": backend, "precision": precision, "steps": steps}
-    options |= {"peer": peer, "metrics": metrics, "seed": seed, "threads": threads}
+    tracks = tracked(scored, "evaluating", total=source.count, quiet=quiet)
+    clips = [clip for clips in tracks for clip in clips]
     packages = [*scores.packages(judges), *(one.package for one in peers)]
     result: dict[str, Any] = {
         "rows": quality.rows(clips, seed=seed),
-        **_origin(options, packages, variants),
+        **_origin(context, packages, variants),
         "seed": seed,
         "clips": [quality.clip_row(clip) for clip in clips],
     }
@@ -120,31 +118,15 @@ def evaluate(
 
 
 def _origin(
-    options: Mapping[str, object], packages: Sequence[str], variants: Sequence[Variant]
+    context: typer.Context, packages: Sequence[str], variants: Sequence[Variant]
 ) -> dict[str, Any]:
     """What it takes to repeat the run: command, machine, versions, models by row."""
     from ..benchmarks import provenance
     from ..runtimes.restorer import EMBEDDED_BUNDLE
 
     return {
-        "command": provenance.command("evaluate", options),
+        "command": command(context),
         "machine": provenance.machine(),
         "versions": provenance.versions(packages),
         "models": {one.name: provenance.model(one.bundle or EMBEDDED_BUNDLE) for one in variants},
     }
-
-
-def _tracked(scored: Iterable[list[ClipScores]], *, total: int, shown: bool) -> list[ClipScores]:
-    """Everything scored, in one list, with a bar on stderr meanwhile."""
-    from rich.console import Console
-    from rich.progress import track
-
-    bar = track(
-        scored,
-        "evaluating",
-        total=total,
-        console=Console(stderr=True),
-        transient=True,
-        disable=not (shown and sys.stderr.isatty()),
-    )
-    return [clip for clips in bar for clip in clips]

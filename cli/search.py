@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .asked import command
+
 if TYPE_CHECKING:
     from ..calibration.sensitivity import Sensitivity
     from ..calibration.simulation import Layers
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 
 def search(
+    context: typer.Context,
     data: Annotated[Path, typer.Option(help="Folder of speech, or of manifests.")],
     calibration: Annotated[Path, typer.Option(help="Calibration file of these weights.")],
     out: Annotated[Path, typer.Option(help="Recipe to write (JSON).")],
@@ -57,13 +60,10 @@ def search(
     sensitivities = _measured(model, captured, quiet=quiet)
     found = _searched(listener, sensitivities, captured, quiet=quiet)
     recipe.save(found.recipe, out)
-    options: dict[str, object] = {"data": data, "calibration": calibration, "out": out}
-    options |= {"weights": weights, "split": split, "per-class": per_class, "steps": steps}
-    options |= {"budget": budget, "seed": seed, "report": report_to}
     result = _result(found, model, sensitivities) | {
         "clips": len(heard),
         "calibration": captured.sha256,
-        "command": provenance.command("search", options),
+        "command": command(context),
         "machine": provenance.machine(),
         "versions": provenance.versions(("torch", "speechmos", "pystoi")),
     }

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .asked import command
+
 if TYPE_CHECKING:
     from ..benchmarks.quality import ClipScores, Rendering, System
     from ..benchmarks.scores import Scorer
 
 
 def steps(
+    context: typer.Context,
     teacher: Annotated[Path, typer.Option(help="Folder of the teacher: a run or a bundle.")],
     data: Annotated[Path, typer.Option(help="Speech to damage: audio, or manifests.")],
     student: Annotated[
@@ -74,10 +77,6 @@ def steps(
     quick = [judge for judge in judges if not judge.slow] or judges
     spreads = _scored(seen, watch.systems, quick, len(drawn[::per_class]), workers, quiet)
     clocked = table.timings([*cases, *students], drawn[0].damaged, runs=runs)
-    options: dict[str, object] = {"teacher": teacher, "data": data, "student": student}
-    options |= {"regressor": regressor, "split": split, "per-class": per_class, "seeds": seeds}
-    options |= {"robust-seeds": robust_seeds, "metrics": metrics, "seed": seed}
-    options |= {"threads": threads, "runs": runs, "plot": plot}
     models = {"teacher": teacher, **({"regressor": regressor} if regressor else {}), **folders}
     lines = table.rows(tried, scored, seed=seed)
     result: dict[str, Any] = {
@@ -85,7 +84,7 @@ def steps(
         "differences": table.differences(tried, scored, seed=seed),
         "robustness": watch.rows(spreads),
         "models": {name: table.origin(folder) for name, folder in models.items()},
-        "command": provenance.command("steps", options),
+        "command": command(context),
         "machine": provenance.machine(),
         "versions": provenance.versions([*scores.packages(judges), "torch"]),
         "seed": seed,

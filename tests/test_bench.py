@@ -6,11 +6,14 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pytest
+import typer
 
-from hiresldm.benchmarks import processes, provenance, report, speed
+from hiresldm.benchmarks import processes, report, speed
+from hiresldm.cli.asked import command
 from hiresldm.cli.main import main
 from hiresldm.core.errors import ToolkitError
 from hiresldm.core.frontend import FrontEnd
@@ -88,9 +91,22 @@ def test_a_process_that_fails_is_told(tmp_path: Path) -> None:
 
 
 def test_the_command_repeats_the_run() -> None:
-    options = {"data": Path("my speech"), "bundle": None, "steps": [1, 2], "seed": 0}
-    made = provenance.command("evaluate", options)
-    assert made == "hiresldm evaluate --data 'my speech' --steps 1 --steps 2 --seed 0"
+    app, asked = typer.Typer(), []
+
+    @app.command()
+    def mix(
+        context: typer.Context,
+        out: Path,
+        steps: Annotated[list[int], typer.Option()],
+        seed: int = 0,
+        name: str | None = None,
+        quiet: Annotated[bool, typer.Option("--quiet")] = False,
+    ) -> None:
+        asked.append(command(context))
+
+    words = ["my speech", "--steps", "1", "--steps", "2", "--quiet"]
+    app(words, standalone_mode=False, prog_name="mix")
+    assert asked == ["hiresldm mix --steps 1 --steps 2 --seed 0 -- 'my speech'"]
 
 
 def test_the_verb_measures_the_embedded_model(

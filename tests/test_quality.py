@@ -204,8 +204,8 @@ def test_the_verb_scores_the_embedded_model(
     assert result == json.loads(out.read_text())
     assert list(tmp_path.iterdir()) == [out]
     assert result["command"] == (
-        f"hiresldm evaluate --data {folder} --split test --per-class 1 --steps 1 "
-        "--metrics lsd --metrics estoi --seed 2 --threads 1"
+        f"hiresldm evaluate --data {folder} --split test --steps 1 --metrics lsd "
+        f"--metrics estoi --per-class 1 --seed 2 --threads 1 --out {out} --listen 2"
     )
     assert {"machine", "versions", "models", "seed"} <= result.keys()
     about = {(r["system"], r["steps"], r["class"], r["count"]) for r in result["rows"]}
