@@ -128,51 +128,6 @@ def ranges(result: Row) -> str:
     return table(["ranges by", *(f"{part}, dB" for part in parts)], lines)
 
 
-def mixes(result: Row) -> str:
-    """Every mix of precisions that the search heard."""
-    lines = (
-        [
-            mix["name"] + (" (chosen)" if mix["name"] == result["chosen"] else ""),
-            *(f"{mix['bytes'] / 1e6:.1f}", f"{mix['bytes'] / result['fp32_bytes']:.1%}"),
-            *(f"{mix['deltas'][m]['mean']:+.4f}" for m in ("lsd", "estoi", "dnsmos_ovrl")),
-            _yes(mix["holds"]),
-        ]
-        for mix in result["mixes"]
-    )
-    heads = ["weights", "MB", "of float32 weights", "LSD", "ESTOI", "DNSMOS OVRL"]
-    return table([*heads, "within budget"], lines)
-
-
-def by_steps(result: Row) -> str:
-    """Quality against network evaluations, and the denoiser's time."""
-    metrics = ("dnsmos_ovrl", "estoi", "lsd_hf", "wer")
-    lines = (
-        [
-            *(row["system"], row["sampler"], row["steps"]),
-            *(interval_text(row[m]) for m in metrics),
-            *(f"{row['denoiser_ms_per_s']['median']:.1f}", f"{row['rtf']['median']:.3f}"),
-        ]
-        for row in result["rows"]
-    )
-    heads = ["system", "sampler", "steps", *_titles(metrics)]
-    return table([*heads, "denoiser, ms per s", "real-time factor"], lines)
-
-
-def by_seed(result: Row) -> str:
-    """What another seed changes in a student, and whether any fails."""
-    metrics = ("dnsmos_ovrl", "estoi", "lsd_hf")
-    lines = (
-        [
-            *(row["system"], row["steps"], row["seeds"]),
-            *(f"{row[m]['low']:.3f} to {row[m]['high']:.3f}" for m in metrics),
-            *(row["not_finite"] + row["silent"], row["jumps"], f"{row['largest_jump_db']:.1f}"),
-        ]
-        for row in result["robustness"]
-    )
-    heads = ["student", "steps", "seeds", *(f"{title}, by seed" for title in _titles(metrics))]
-    return table([*heads, "NaN or silent", "level jumps over 3 dB", "largest, dB"], lines)
-
-
 TABLES: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "overall": ("quality.json", overall),
     "targets": ("quality.json", targets),
@@ -182,9 +137,6 @@ TABLES: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "parity": ("parity.json", matrix),
     "speed": ("speed.json", report.speed_markdown),
     "ranges": ("calibration.json", ranges),
-    "mixes": ("search.json", mixes),
-    "steps": ("steps.json", by_steps),
-    "seeds": ("steps.json", by_seed),
 }
 """By name: the file of results that a table is made from, and how."""
 

@@ -28,7 +28,8 @@ def steps(
     per_class: Annotated[int, typer.Option(min=1, help="Clips of each kind of damage.")] = 4,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of the sampler's noise.")] = 3,
     robust_seeds: Annotated[
-        int, typer.Option(min=2, help="Seeds of students at 1 and 2 steps, for their spread.")
+        int,
+        typer.Option(min=2, help="Seeds of the first student at 1 and 2 steps."),
     ] = 10,
     metrics: Annotated[
         list[str] | None,
@@ -71,7 +72,8 @@ def steps(
     tried = table.trials([*cases, *students], range(seeds))
     plain = [trial.system() for trial in tried]
     scored = _scored(quality.render(drawn, plain), plain, judges, len(drawn), workers, quiet)
-    few = [case for case in students if case.steps in robustness.STEPS]
+    first = next(iter(folders), None)
+    few = [one for one in students if one.system == first and one.steps in robustness.STEPS]
     watch = robustness.SeedWatch(table.trials(few, range(robust_seeds)))
     seen = watch.watch(quality.render(drawn[::per_class], watch.systems))
     quick = [judge for judge in judges if not judge.slow] or judges

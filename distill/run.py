@@ -99,9 +99,7 @@ def distill(job: Job, *, resume: bool, quiet: bool) -> Outcome:
     """Train a student; raises `UsageError` for a device, folder or critic out of place."""
     _require(job.device)
     if job.adversary and job.method is not Method.POLISH:
-        raise UsageError(
-            f"{job.method} knows no critic; leave out --adversary, which is for polish"
-        )
+        raise UsageError(f"--adversary is for polish; {job.method} has no critic")
     _prepare(job, resume=resume)
     train = _cache(job, "train", job.variants)
     valid = _cache(job, "valid", 1)
