@@ -128,6 +128,36 @@ def ranges(result: Row) -> str:
     return table(["ranges by", *(f"{part}, dB" for part in parts)], lines)
 
 
+def by_steps(result: Row) -> str:
+    """Quality against network evaluations, and the denoiser's time."""
+    metrics = ("dnsmos_ovrl", "estoi", "lsd_hf", "wer")
+    lines = (
+        [
+            *(row["system"], row["sampler"], row["steps"]),
+            *(interval_text(row[m]) for m in metrics),
+            *(f"{row['denoiser_ms_per_s']['median']:.1f}", f"{row['rtf']['median']:.3f}"),
+        ]
+        for row in result["rows"]
+    )
+    heads = ["system", "sampler", "steps", *_titles(metrics)]
+    return table([*heads, "denoiser, ms per s", "real-time factor"], lines)
+
+
+def by_seed(result: Row) -> str:
+    """What another seed changes in a student, and whether any fails."""
+    metrics = ("dnsmos_ovrl", "estoi", "lsd_hf")
+    lines = (
+        [
+            *(row["system"], row["steps"], row["seeds"]),
+            *(f"{row[m]['low']:.3f} to {row[m]['high']:.3f}" for m in metrics),
+            *(row["not_finite"] + row["silent"], row["jumps"], f"{row['largest_jump_db']:.1f}"),
+        ]
+        for row in result["robustness"]
+    )
+    heads = ["student", "steps", "seeds", *(f"{title}, by seed" for title in _titles(metrics))]
+    return table([*heads, "NaN or silent", "level jumps over 3 dB", "largest, dB"], lines)
+
+
 TABLES: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "overall": ("quality.json", overall),
     "targets": ("quality.json", targets),
@@ -137,6 +167,8 @@ TABLES: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "parity": ("parity.json", matrix),
     "speed": ("speed.json", report.speed_markdown),
     "ranges": ("calibration.json", ranges),
+    "steps": ("steps.json", by_steps),
+    "seeds": ("steps.json", by_seed),
 }
 """By name: the file of results that a table is made from, and how."""
 
