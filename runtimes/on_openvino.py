@@ -99,7 +99,7 @@ def compiled(model: Any, threads: int = 0) -> Any:
 
 def _opened(path: Path, threads: int) -> Any:
     try:
-        model = compiled(core().read_model(path), threads)
+        model = compiled(path, threads)
     except RuntimeError as error:
         raise IntegrityError(f"{path} cannot be opened by openvino: {error}") from error
     _refuse_fallback(model, path)

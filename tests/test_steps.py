@@ -22,6 +22,7 @@ from hiresldm.core.weights import weights_file
 from hiresldm.distill.shortcut import PART, TwoTimeDenoiser
 from hiresldm.reference.config import EDGE, Stack
 from hiresldm.reference.model import PARTS, Model, load, save_part
+from hiresldm.reference.training.distortion import KINDS
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 
 RATE_HZ = 48_000
@@ -80,9 +81,8 @@ def clips(values: list[float], kind: str = "noise", speaker: str = "a") -> list[
 
 
 def test_seeds_are_averaged_before_clips():
-    teacher = [c for c in steps.teacher_cases(EMBEDDED_BUNDLE, Memory()) if c.about["steps"] == 16][
-        :1
-    ]
+    every = steps.teacher_cases(EMBEDDED_BUNDLE, Memory())
+    teacher = [case for case in every if case.steps == 16][:1]
     student = steps.student_cases("s", EMBEDDED_BUNDLE, Memory())[:1]
     tried = steps.trials([*teacher, *student], range(2))
     scored = [
@@ -147,6 +147,7 @@ def test_the_verb_writes_rows_differences_robustness_and_a_picture(
     result = json.loads(out.read_text())
     systems = {row["system"] for row in result["rows"]}
     assert systems == {"teacher", "regressor", "b", "b, two times"}
+    assert {row["count"] for row in result["rows"]} == {len(KINDS) + 1}  # and mixed, not clean
     for row in result["rows"]:
         assert row["lsd_hf"]["low"] <= row["lsd_hf"]["mean"] <= row["lsd_hf"]["high"]
         assert 0 < row["denoiser_ms_per_s"]["median"] < 1000 * row["rtf"]["median"]
