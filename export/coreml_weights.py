@@ -41,6 +41,7 @@ def linears(program: Any) -> list[Any]:
 
 def name_linears(program: Any, state: Arrays) -> None:
     """Name every `linear` and its weight by the state dict; raises `ExportError` for an unknown."""
+    _restore_linears(program)
     outputs = program.functions["main"].outputs
     keys = {_digest(value.T): key for key, value in state.items() if value.ndim == 2}
     for linear in linears(program):
@@ -91,6 +92,25 @@ def quantize_activations(
         key = key_of(linear.weight.name)
         if key in top:
             _round_input(program, linear, top[key])
+
+
+def _restore_linears(program: Any) -> None:
+    """A layer whose bias is zero has lost it, and with it that it is a `linear`: both come back."""
+    block = program.functions["main"]
+    for product in block.find_ops(op_type="matmul"):
+        weight = product.y.val
+        with _adding(block) as build:
+            result = build.linear(
+                x=product.x,
+                weight=np.ascontiguousarray(weight.T),
+                bias=np.zeros(weight.shape[1], weight.dtype),
+                before_op=product,
+                name=product.name,
+            )
+        block.replace_uses_of_var_after_op(
+            anchor_op=product, old_var=product.outputs[0], new_var=result
+        )
+        block.remove_ops([product])
 
 
 def _replace(program: Any, weight: Any, values: Quantized) -> None:

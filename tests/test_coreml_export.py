@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny import TINY
 
 from hiresldm.core.errors import ParityError, UsageError
 from hiresldm.core.manifest import sha256_of
@@ -187,6 +188,13 @@ def test_a_part_for_the_cpu_computes_what_its_integers_stand_for_at_any_length(
     meant = with_integers(model, "decoder")
     for frames in LENGTHS:
         assert parity_db(meant, artifact, out, frames) >= 45.0
+
+
+def test_layers_without_a_bias_are_found_as_well(out: Path):
+    untrained = Model(TINY).eval()  # its biases are zero, which coremltools drops
+    artifact = export_integers(untrained, "recovery", out)
+    assert "bands.head.weight" in to_coreml.read_integers(out / artifact.path)
+    assert parity_db(with_integers(untrained, "recovery"), artifact, out, frames=33) >= 45.0
 
 
 @pytest.mark.parametrize("name", ["recovery", "denoiser"])

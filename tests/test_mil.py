@@ -80,12 +80,6 @@ def linear(draw: Draw) -> Case:
     return {"x": x, "weight": layer.weight, "bias": layer.bias}, layer(x)
 
 
-def matmul(draw: Draw) -> Case:
-    x, y = draw.x, draw.tensor(5, draw.channels)
-    flags = {"transpose_x": torch.tensor(False), "transpose_y": torch.tensor(True)}
-    return {"x": x, "y": y, **flags}, torch.einsum("...c,dc->...d", x, y)
-
-
 def layer_norm(draw: Draw) -> Case:
     x, gamma, beta = draw.x, draw.tensor(draw.channels), draw.tensor(draw.channels)
     mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, correction=0)
@@ -200,7 +194,6 @@ CASES: dict[str, Callable[[Draw], Case]] = {
     "gelu": lambda draw: ({"x": (x := draw.x), "mode": "EXACT"}, F.gelu(x)),
     "layer_norm": layer_norm,
     "linear": linear,
-    "matmul": matmul,
     "mul": pointwise(torch.mul, "xy"),
     "quantize": quantize,
     "real_div": pointwise(torch.div, "xy"),

@@ -39,10 +39,6 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return F.linear(x, weight, bias)
 
 
-def _matmul(x: Tensor, y: Tensor, transpose_x: Tensor, transpose_y: Tensor) -> Tensor:
-    return (x.mT if transpose_x else x) @ (y.mT if transpose_y else y)
-
-
 def _conv(
     x: Tensor,
     weight: Tensor,
@@ -170,7 +166,6 @@ KERNELS: Mapping[str, Kernel] = {
     "gelu": _gelu,
     "layer_norm": _layer_norm,
     "linear": _linear,
-    "matmul": _matmul,
     "mul": lambda x, y: x * y,
     "quantize": _quantize,
     "real_div": lambda x, y: x / y,
