@@ -11,8 +11,8 @@ import numpy as np
 
 from ..core.audio import RATE_HZ
 from ..core.spec import Array
+from .cases import Case, Trial
 from .quality import ClipScores, Rendering
-from .steps import Case, Trial
 from .testset import Pair
 
 STEPS = (1, 2)

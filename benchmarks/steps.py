@@ -3,151 +3,106 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from torch import nn
 
-from ..core.audio import RATE_HZ
 from ..core.manifest import sha256_of
-from ..core.sampler import Sample, ddim, multistep, timesteps
-from ..core.spec import Array, Runner
+from ..core.spec import Array
 from ..core.weights import weights_file
 from ..distill.run import FACTS
-from ..distill.shortcut import PART, OnGrid, TwoTimeDenoiser
-from ..reference.components import components
-from ..reference.model import Model, load, load_part
-from ..runtimes.on_torch import runner
-from ..runtimes.restorer import Restorer
+from .cases import (
+    DDIM,
+    REGRESSOR,
+    TEACHER,
+    Case,
+    Trial,
+    regressor_cases,
+    student_cases,
+    teacher_cases,
+    trials,
+)
 from .memory import Memory
-from .quality import ClipScores, System, interval
+from .quality import ClipScores, evaluate, interval, render
 from .report import Row, interval_text, measured, system_title, table
-from .speed import ClockedRestorer, factors, spread
+from .robustness import STEPS, SeedWatch
+from .scores import Scorer
+from .speed import factors, spread
 from .testset import Pair
 
-TEACHER_STEPS = (1, 2, 4, 8, 16, 32)
-SECOND_ORDER_STEPS = (4, 8, 16, 32)
-"""With fewer steps the second-order sampler has none but its first and last, which are `ddim`'s."""
-STUDENT_STEPS = (1, 2, 4)
-WARM_START = 0.5
-BEFORE_SAMPLER = ("recovery", "encoder")
-TEACHER, REGRESSOR = "teacher", "regressor"
-DDIM, MULTISTEP, WARM = "ddim", "multistep", "ddim, warm start"
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False)
-class Case:
-    """One line of the table: a system, how it is sampled, in how many steps."""
+class Track(Protocol):
+    """A bar for whoever waits."""
 
-    system: str
-    sampler: str
-    steps: int
-    restorer: Restorer
-    clocked: ClockedRestorer
-    """The same, which remembers nothing."""
-    noisy: bool = True
-    """Whether the seed makes a difference."""
+    def __call__(self, items: Iterable[T], *, total: int) -> Iterator[T]:
+        """Give the items on, showing how many of `total` are done."""
+        ...
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Who is compared, on what, by whom."""
+
+    teacher: Path
+    regressor: Path | None
+    students: Mapping[str, Path]
+    """Folders by name; seeds are looked at closely for the first."""
+    pairs: Sequence[Pair]
+    """Of each kind of damage equally many, in turn."""
+    judges: Sequence[Scorer]
+    seed: int
+    workers: int
 
     @property
-    def about(self) -> dict[str, Any]:
-        """What names the case."""
-        return {"system": self.system, "sampler": self.sampler, "steps": self.steps}
-
-    def restore(self, wave: Array, seed: int) -> Array:
-        """The restored wave (N,) at 48 kHz."""
-        return self.restorer(wave, RATE_HZ, steps=self.steps, seed=seed)
+    def models(self) -> dict[str, Path]:
+        """Every folder by the name of its rows."""
+        regressor = {REGRESSOR: self.regressor} if self.regressor else {}
+        return {TEACHER: self.teacher, **regressor, **self.students}
 
 
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """A case with one seed."""
-
-    case: Case
-    seed: int
-
-    def system(self, run: Callable[[Pair], Array] | None = None) -> System:
-        """The trial as a system to be scored; `run` replaces plain restoring."""
-        name = f"{self.case.system}, {self.case.sampler}, seed {self.seed}"
-        return System(name, self.case.steps, run or self.restore)
-
-    def restore(self, pair: Pair) -> Array:
-        """The restored wave (N,) of a pair."""
-        return self.case.restore(pair.damaged, self.seed)
-
-
-def teacher_cases(folder: Path, memory: Memory) -> list[Case]:
-    """The teacher with both samplers, and warm-started from the recovered latent."""
-    made = _Maker(load(folder), memory)
-    return [
-        *(made.case(TEACHER, DDIM, n, ddim) for n in TEACHER_STEPS),
-        *(made.case(TEACHER, MULTISTEP, n, multistep) for n in SECOND_ORDER_STEPS),
-        *(made.case(TEACHER, WARM, n, ddim, start=WARM_START) for n in STUDENT_STEPS),
-    ]
+def compare(
+    contest: Contest, *, seeds: int, robust_seeds: int, runs: int, track: Track
+) -> dict[str, Any]:
+    """Rows with scores and times, differences of students, what seeds change, models."""
+    memory = Memory()
+    cases = teacher_cases(contest.teacher, memory)
+    cases += regressor_cases(contest.regressor, memory) if contest.regressor else []
+    for name, folder in contest.students.items():
+        cases += student_cases(name, folder, memory)
+    tried = trials(cases, range(seeds))
+    plain = [trial.system() for trial in tried]
+    renderings = render(contest.pairs, plain)
+    judged = evaluate(renderings, plain, contest.judges, workers=contest.workers)
+    scored = list(track(judged, total=len(contest.pairs)))
+    clocked = timings(cases, contest.pairs[0].damaged, runs=runs)
+    lines = rows(tried, scored, seed=contest.seed)
+    return {
+        "rows": [line | clock for line, clock in zip(lines, clocked, strict=True)],
+        "differences": differences(tried, scored, seed=contest.seed),
+        "robustness": _robustness(contest, cases, robust_seeds, track),
+        "models": {name: origin(folder) for name, folder in contest.models.items()},
+    }
 
 
-def regressor_cases(folder: Path, memory: Memory) -> list[Case]:
-    """The direct regressor, which has no noise and so one step."""
-    return [_Maker(load(folder), memory).case(REGRESSOR, DDIM, 1, ddim, noisy=False)]
-
-
-def student_cases(name: str, folder: Path, memory: Memory) -> list[Case]:
-    """A student as it ships, and where it has two times, also with both of them."""
-    model = load(folder)
-    made = _Maker(model, memory)
-    cases = [made.case(name, DDIM, n, ddim) for n in STUDENT_STEPS]
-    if not (folder / f"{PART}.safetensors").exists():
-        return cases
-    network = TwoTimeDenoiser(model.config)
-    load_part(network, folder / f"{PART}.safetensors")
-    return [
-        *cases,
-        *(
-            made.case(f"{name}, two times", DDIM, n, ddim, OnGrid(network, timesteps(n, 1.0)))
-            for n in STUDENT_STEPS[1:]
-        ),
-    ]
-
-
-class _Maker:
-    """Makes the cases of one model; what comes before the sampler is worked out once for all."""
-
-    def __init__(self, model: Model, memory: Memory) -> None:
-        self._config = model.config
-        modules = {part.name: part.build(model) for part in components(model.config)}
-        self._runners = {p.name: runner(p, modules[p.name]) for p in components(model.config)}
-        self._remembering = self._runners | {
-            name: memory.remembering(self._runners[name], modules[name]) for name in BEFORE_SAMPLER
-        }
-
-    def case(
-        self,
-        system: str,
-        sampler: str,
-        steps: int,
-        sample: Sample[Array],
-        denoiser: nn.Module | None = None,
-        *,
-        start: float = 1.0,
-        noisy: bool = True,
-    ) -> Case:
-        """One line of the table, with another denoiser than the model's own if one is given."""
-        own: dict[str, Runner] = {}
-        if denoiser is not None:
-            part = next(p for p in components(self._config) if p.name == "denoiser")
-            own["denoiser"] = runner(part, denoiser.eval())
-        options: dict[str, Any] = {"default_steps": steps, "sample": sample}
-        sizes = (self._config.front, {steps: timesteps(steps, start)})
-        plain = Restorer(self._remembering | own, *sizes, **options)
-        clocked = ClockedRestorer(self._runners | own, *sizes, **options)
-        return Case(system, sampler, steps, plain, clocked, noisy)
-
-
-def trials(cases: Iterable[Case], seeds: Sequence[int]) -> list[Trial]:
-    """Every case with every seed; one seed where it makes no difference."""
-    return [Trial(case, seed) for case in cases for seed in (seeds if case.noisy else seeds[:1])]
+def _robustness(
+    contest: Contest, cases: Sequence[Case], seeds: int, track: Track
+) -> list[dict[str, Any]]:
+    """What many seeds change in few steps: a clip of each kind, the metrics that are quick."""
+    first = next(iter(contest.students), None)
+    few = [case for case in cases if case.system == first and case.steps in STEPS]
+    watch = SeedWatch(trials(few, range(seeds)))
+    if not watch.systems:
+        return []
+    clips = list({pair.kind: pair for pair in reversed(contest.pairs)}.values())
+    judges = [judge for judge in contest.judges if not judge.slow] or contest.judges
+    seen = watch.watch(render(clips, watch.systems))
+    scored = evaluate(seen, watch.systems, judges, workers=contest.workers)
+    return watch.rows(list(track(scored, total=len(clips))))
 
 
 def rows(

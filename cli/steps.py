@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from .asked import command
-
-if TYPE_CHECKING:
-    from ..benchmarks.quality import ClipScores, Rendering, System
-    from ..benchmarks.scores import Scorer
 
 
 def steps(
@@ -48,44 +45,27 @@ def steps(
     """Compare a teacher, however sampled, with its students: quality, time, spread over seeds."""
     import torch
 
-    from ..benchmarks import curve, provenance, quality, report, robustness, scores
-    from ..benchmarks import steps as table
-    from ..benchmarks.memory import Memory
+    from ..benchmarks import curve, provenance, report, scores
+    from ..benchmarks import steps as contests
     from ..benchmarks.testset import pairs
     from ..core.outputs import check_target
     from ..reference.training.distortion import CLEAN
+    from .progress import tracked
 
     check_target(out)
     check_target(plot)
     folders = _students(student or [])
     judges = scores.choose(metrics or [scores.FAST], referenced=True)
     scores.require(judges)
-    torch.set_num_threads(threads or os.cpu_count() or 1)
-    memory = Memory()
-    cases = table.teacher_cases(teacher, memory)
-    cases += table.regressor_cases(regressor, memory) if regressor else []
-    students = [
-        case for name in folders for case in table.student_cases(name, folders[name], memory)
-    ]
     workers = threads or os.cpu_count() or 1
+    torch.set_num_threads(workers)
     drawn = [p for p in pairs(data, split, seed=seed, per_class=per_class) if p.kind != CLEAN]
-    tried = table.trials([*cases, *students], range(seeds))
-    plain = [trial.system() for trial in tried]
-    scored = _scored(quality.render(drawn, plain), plain, judges, len(drawn), workers, quiet)
-    first = next(iter(folders), None)
-    few = [one for one in students if one.system == first and one.steps in robustness.STEPS]
-    watch = robustness.SeedWatch(table.trials(few, range(robust_seeds)))
-    seen = watch.watch(quality.render(drawn[::per_class], watch.systems))
-    quick = [judge for judge in judges if not judge.slow] or judges
-    spreads = _scored(seen, watch.systems, quick, len(drawn[::per_class]), workers, quiet)
-    clocked = table.timings([*cases, *students], drawn[0].damaged, runs=runs)
-    models = {"teacher": teacher, **({"regressor": regressor} if regressor else {}), **folders}
-    lines = table.rows(tried, scored, seed=seed)
-    result: dict[str, Any] = {
-        "rows": [line | clock for line, clock in zip(lines, clocked, strict=True)],
-        "differences": table.differences(tried, scored, seed=seed),
-        "robustness": watch.rows(spreads),
-        "models": {name: table.origin(folder) for name, folder in models.items()},
+    contest = contests.Contest(teacher, regressor, folders, drawn, judges, seed, workers)
+    track = partial(tracked, label="evaluating", quiet=quiet)
+    compared = contests.compare(
+        contest, seeds=seeds, robust_seeds=robust_seeds, runs=runs, track=track
+    )
+    result: dict[str, Any] = compared | {
         "command": command(context),
         "machine": provenance.machine(),
         "versions": provenance.versions([*scores.packages(judges), "torch"]),
@@ -98,11 +78,11 @@ def steps(
     if as_json:
         print(report.to_json(result))
     elif not quiet:
-        print(table.markdown(result))
+        print(contests.markdown(result))
 
 
 def _students(named: Sequence[str]) -> dict[str, Path]:
-    from ..benchmarks.steps import REGRESSOR, TEACHER
+    from ..benchmarks.cases import REGRESSOR, TEACHER
     from ..core.errors import UsageError
 
     pairs = [text.partition("=") for text in named]
@@ -112,21 +92,3 @@ def _students(named: Sequence[str]) -> dict[str, Path]:
                 f"--student {name}={folder}: give NAME=DIR, a name other than teacher or regressor"
             )
     return {name: Path(folder) for name, _, folder in pairs}
-
-
-def _scored(
-    renderings: Iterable[Rendering],
-    systems: Sequence[System],
-    judges: Sequence[Scorer],
-    total: int,
-    workers: int,
-    quiet: bool,
-) -> list[list[ClipScores]]:
-    """The scores of all systems, pair by pair, with a bar on stderr meanwhile."""
-    from ..benchmarks.quality import evaluate
-    from .progress import tracked
-
-    if not systems:
-        return []
-    scored = evaluate(renderings, systems, judges, workers=workers)
-    return list(tracked(scored, "evaluating", total=total, quiet=quiet))

@@ -11,7 +11,8 @@ import pytest
 import soundfile
 import torch
 
-from hiresldm.benchmarks import steps
+from hiresldm.benchmarks import cases, steps
+from hiresldm.benchmarks.cases import student_cases, teacher_cases, trials
 from hiresldm.benchmarks.memory import Memory
 from hiresldm.benchmarks.quality import ClipScores, render
 from hiresldm.benchmarks.robustness import SeedWatch, levels
@@ -43,22 +44,22 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_torch_modules_restore_what_the_embedded_bundle_restores(noisy: Array):
     wave = noisy[:RATE_HZ]
-    cases = {case.steps: case for case in steps.student_cases("student", EMBEDDED_BUNDLE, Memory())}
+    few = {case.steps: case for case in student_cases("student", EMBEDDED_BUNDLE, Memory())}
     bundle = Restorer.load(threads=1)
     for count in (1, 2):
         wanted = bundle(wave, RATE_HZ, steps=count, seed=3)
-        error = cases[count].restore(wave, 3) - wanted
+        error = few[count].restore(wave, 3) - wanted
         assert 10 * np.log10((wanted**2).sum() / (error**2).sum()) > 60
 
 
 def test_a_two_time_student_is_also_sampled_with_both_times(student: Path, noisy: Array):
-    cases = steps.student_cases("b", student, Memory())
-    assert [(case.system, case.steps) for case in cases[3:]] == [
+    few = student_cases("b", student, Memory())
+    assert [(case.system, case.steps) for case in few[3:]] == [
         ("b, two times", 2),
         ("b, two times", 4),
     ]
     wave = noisy[:RATE_HZ]
-    assert np.allclose(cases[3].restore(wave, 0), cases[1].restore(wave, 0), atol=1e-6)
+    assert np.allclose(few[3].restore(wave, 0), few[1].restore(wave, 0), atol=1e-6)
 
 
 def test_a_memory_asks_once_for_equal_weights_and_inputs():
@@ -81,10 +82,10 @@ def clips(values: list[float], kind: str = "noise", speaker: str = "a") -> list[
 
 
 def test_seeds_are_averaged_before_clips():
-    every = steps.teacher_cases(EMBEDDED_BUNDLE, Memory())
+    every = teacher_cases(EMBEDDED_BUNDLE, Memory())
     teacher = [case for case in every if case.steps == 16][:1]
-    student = steps.student_cases("s", EMBEDDED_BUNDLE, Memory())[:1]
-    tried = steps.trials([*teacher, *student], range(2))
+    student = student_cases("s", EMBEDDED_BUNDLE, Memory())[:1]
+    tried = trials([*teacher, *student], range(2))
     scored = [
         clips([1, 3, 5, 5]),
         clips([2, 2, 5, 7], speaker="b"),
@@ -98,9 +99,9 @@ def test_seeds_are_averaged_before_clips():
 
 
 def test_a_seed_that_fails_is_counted(noisy: Array):
-    case = steps.student_cases("s", EMBEDDED_BUNDLE, Memory())[0]
+    case = student_cases("s", EMBEDDED_BUNDLE, Memory())[0]
     pair = Pair("noise", (), "x", "a", 24_000.0, noisy, noisy[: 2 * RATE_HZ])
-    watch = SeedWatch(steps.trials([case], range(5)))
+    watch = SeedWatch(trials([case], range(5)))
 
     def faulty(wave: Array, seed: int) -> Array:
         """Seed 1 is silent, seed 2 twice as loud, seed 3 not a number in its last second."""
@@ -132,8 +133,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_verb_writes_rows_differences_robustness_and_a_picture(
     tiny: Path, speech: Array, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(steps, "TEACHER_STEPS", (1, 16))
-    monkeypatch.setattr(steps, "SECOND_ORDER_STEPS", (4,))
+    monkeypatch.setattr(cases, "TEACHER_STEPS", (1, 16))
+    monkeypatch.setattr(cases, "SECOND_ORDER_STEPS", (4,))
     for number in range(20):
         soundfile.write(tmp_path / f"{number}.wav", speech[number * 1000 :][:55_000], RATE_HZ)
     out, plot = tmp_path / "steps.json", tmp_path / "steps.png"
