@@ -65,6 +65,7 @@ def build(
     from ..export.build import build as run
     from ..export.plan import plan as planned
     from .progress import counting
+    from .tables import artifact_table, audio_table, plan_table
 
     check_target(report)
     model = _model(weights, untrained)
@@ -78,12 +79,12 @@ def build(
     )
     if dry_run:
         rows = _planned(plan)
-        print(reports.to_json({"plan": rows}) if as_json else _plan_table(rows))
+        print(reports.to_json({"plan": rows}) if as_json else plan_table(rows))
         return
     offered, default_steps = _sampling(weights, untrained, _items(steps), default_steps)
     panel = _panel(audio, per_class, default_steps, plan) if audio else None
     if not quiet:
-        typer.echo(_plan_table(_planned(plan)) + "\n", err=True)
+        typer.echo(plan_table(_planned(plan)) + "\n", err=True)
     with counting("exporting", total=len(plan.rows), quiet=quiet) as advance:
         built = run(
             model,
@@ -103,9 +104,9 @@ def build(
     if as_json:
         print(reports.to_json(result))
     elif not quiet:
-        print(_result_table(result))
+        print(artifact_table(result))
         if panel:
-            print("\n" + _audio_table(result["audio"]))
+            print("\n" + audio_table(result["audio"]))
 
 
 def _model(weights: Path | None, untrained: str | None) -> Model:
@@ -182,13 +183,6 @@ def _planned(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def _plan_table(rows: list[dict[str, Any]]) -> str:
-    from ..benchmarks.report import table
-
-    cells = ([*list(row.values())[:3], f"{row['predicted_bytes'] / 1e6:.2f}"] for row in rows)
-    return table(["part", "format", "precision", "predicted MB"], cells)
-
-
 def _fp32_bytes(model: Model) -> dict[str, int]:
     return {
         name: 4 * sum(value.numel() for value in part.state_dict().values())
@@ -216,58 +210,6 @@ def _result(model: Model, built: Built) -> dict[str, Any]:
         for m in built.measured
     ]
     return {"artifacts": [asdict(row) for row in built.manifest.artifacts], "rows": rows}
-
-
-def _result_table(result: dict[str, Any]) -> str:
-    from ..benchmarks.report import table
-
-    figures = ("MB", "of fp32 weights", "parity dB", "CPU ms per s")
-    return table(
-        ["part", "format", "precision", *figures, "note"],
-        (
-            [
-                row["component"],
-                row["format"],
-                row["precision"],
-                f"{row['bytes'] / 1e6:.2f}",
-                f"{row['of_fp32']:.1%}",
-                _figure(row["parity_db"]),
-                _figure(row["ms_per_s"]),
-                _note(row),
-            ]
-            for row in result["rows"]
-        ),
-    )
-
-
-def _note(row: dict[str, Any]) -> str:
-    left_out = [f"left out: {row['left_out']}"] if row["left_out"] else []
-    return "; ".join([*left_out, *(f"neural engine: {one}" for one in row["findings"])])
-
-
-def _figure(value: float | None) -> str:
-    return "not run" if value is None else f"{value:.1f}"
-
-
-def _audio_table(rows: list[dict[str, Any]]) -> str:
-    from ..benchmarks.report import table
-    from ..export.listening import METRICS
-
-    scores = ("LSD", "ESTOI", "DNSMOS OVRL")
-    return table(
-        ["whole chain", "precision", "MB", "of fp32 weights", *scores, "within budget"],
-        (
-            [
-                f"{row['format']} on {row['engine']}",
-                row["precision"],
-                f"{row['bytes'] / 1e6:.2f}",
-                f"{row['of_fp32']:.1%}",
-                *(f"{row['deltas'][metric]['mean']:+.4f}" for metric in METRICS),
-                "yes" if row["holds"] else "NO",
-            ]
-            for row in rows
-        ),
-    )
 
 
 def _about(context: typer.Context) -> dict[str, Any]:

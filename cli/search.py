@@ -49,6 +49,7 @@ def search(
     from ..export.listening import Budget, Listener
     from ..reference.model import load
     from ..runtimes.restorer import EMBEDDED_BUNDLE
+    from .tables import mix_table
 
     check_target(out)
     check_target(report_to)
@@ -72,7 +73,7 @@ def search(
     if as_json:
         print(report.to_json(result))
     elif not quiet:
-        print(_table(found, model))
+        print(mix_table(found, _fp32_bytes(model)))
 
 
 def _measured(model: Model, calibration: Calibration, *, quiet: bool) -> list[Sensitivity]:
@@ -125,18 +126,3 @@ def _result(found: Found, model: Model, sensitivities: list[Sensitivity]) -> dic
 
 def _fp32_bytes(model: Model) -> int:
     return 4 * sum(parameter.numel() for parameter in model.parameters())
-
-
-def _table(found: Found, model: Model) -> str:
-    from ..benchmarks import report
-    from ..export.listening import METRICS
-
-    full = _fp32_bytes(model)
-    lines = []
-    for mix in found.heard:
-        chosen = " (chosen)" if mix is found.chosen else ""
-        means = [f"{mix.deltas[metric]['mean']:+.4f}" for metric in METRICS]
-        size = [f"{mix.bytes / 1e6:.2f}", f"{mix.bytes / full:.1%}"]
-        lines.append([mix.name + chosen, *size, *means, "yes" if mix.holds else "no"])
-    heads = ["weights", "MB", "of fp32", "LSD", "ESTOI", "DNSMOS OVRL", "within budget"]
-    return report.table(heads, lines)
