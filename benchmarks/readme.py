@@ -13,7 +13,7 @@ from typing import Any
 
 from ..core.restorer import PARTS
 from ..reference.training.distortion import CLASSES, CLEAN
-from . import report
+from . import report, tables
 from .peers.load import NAMES
 from .quality import ALL
 from .report import Row, interval_text, mean_text, table
@@ -97,18 +97,6 @@ def sizes(result: Row) -> str:
     return table([*titles, "CPU ms per second of audio, 1 step", ""], lines)
 
 
-def heard(result: Row) -> str:
-    """What every lossy chain does to the sound, against fp32 in its format."""
-    lines = (
-        [f"{row['format']} on {row['engine']}", row["precision"], f"{row['of_fp32']:.1%}"]
-        + [f"{row['deltas'][m]['mean']:+.4f}" for m in ("lsd", "estoi", "dnsmos_ovrl")]
-        + ["yes" if row["holds"] else "no"]
-        for row in result["audio"]
-    )
-    metrics = ["LSD", "ESTOI", "DNSMOS OVRL"]
-    return table(["chain", "precision", "of float32 weights", *metrics, "within budget"], lines)
-
-
 def matrix(result: Row) -> str:
     """The parity matrix, and how many rows of the gate passed."""
     statuses = [row["status"] for row in result["rows"]]
@@ -163,7 +151,7 @@ TABLES: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "targets": ("quality.json", targets),
     "classes": ("quality.json", by_class),
     "sizes": ("build.json", sizes),
-    "heard": ("build.json", heard),
+    "heard": ("build.json", tables.heard),
     "parity": ("parity.json", matrix),
     "speed": ("speed.json", report.speed_markdown),
     "ranges": ("calibration.json", ranges),

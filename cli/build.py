@@ -61,11 +61,11 @@ def build(
     but the base install.
     """
     from ..benchmarks import report as reports
+    from ..benchmarks import tables
     from ..core.outputs import check_target
     from ..export.build import build as run
     from ..export.plan import plan as planned
     from .progress import counting
-    from .tables import artifact_table, audio_table, plan_table
 
     check_target(report)
     model = _model(weights, untrained)
@@ -79,12 +79,12 @@ def build(
     )
     if dry_run:
         rows = _planned(plan)
-        print(reports.to_json({"plan": rows}) if as_json else plan_table(rows))
+        print(reports.to_json({"plan": rows}) if as_json else tables.planned(rows))
         return
     offered, default_steps = _sampling(weights, untrained, _items(steps), default_steps)
     panel = _panel(audio, per_class, default_steps, plan) if audio else None
     if not quiet:
-        typer.echo(plan_table(_planned(plan)) + "\n", err=True)
+        typer.echo(tables.planned(_planned(plan)) + "\n", err=True)
     with counting("exporting", total=len(plan.rows), quiet=quiet) as advance:
         built = run(
             model,
@@ -104,9 +104,9 @@ def build(
     if as_json:
         print(reports.to_json(result))
     elif not quiet:
-        print(artifact_table(result))
+        print(tables.artifacts(result))
         if panel:
-            print("\n" + audio_table(result["audio"]))
+            print("\n" + tables.heard(result))
 
 
 def _model(weights: Path | None, untrained: str | None) -> Model:

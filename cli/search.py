@@ -41,7 +41,7 @@ def search(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Choose fp16, int8 or int4 for every layer: the smallest mix that still sounds right."""
-    from ..benchmarks import provenance, report
+    from ..benchmarks import provenance, report, tables
     from ..benchmarks.testset import pairs
     from ..calibration import store
     from ..core.outputs import check_target
@@ -49,7 +49,6 @@ def search(
     from ..export.listening import Budget, Listener
     from ..reference.model import load
     from ..runtimes.restorer import EMBEDDED_BUNDLE
-    from .tables import mix_table
 
     check_target(out)
     check_target(report_to)
@@ -73,7 +72,7 @@ def search(
     if as_json:
         print(report.to_json(result))
     elif not quiet:
-        print(mix_table(found, _fp32_bytes(model)))
+        print(tables.mixes(result))
 
 
 def _measured(model: Model, calibration: Calibration, *, quiet: bool) -> list[Sensitivity]:
