@@ -32,7 +32,7 @@ class ConvNeXtBlock(nn.Module):
     `modulation` (B, 1, 3 * dim), where given, is the shift, scale and gate of AdaLN (Peebles 2023).
     """
 
-    def __init__(self, stack: Stack, dilation: int) -> None:
+    def __init__(self, stack: Stack, dilation: int, dropout: float = 0.0) -> None:
         super().__init__()
         dim, kernel = stack.dim, 7
         self.depthwise = nn.Conv1d(
@@ -41,6 +41,7 @@ class ConvNeXtBlock(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.expand = Linear(dim, stack.hidden)
         self.contract = Linear(stack.hidden, dim)
+        self.dropout = nn.Dropout(dropout)
         self.scale = nn.Parameter(torch.full((dim,), 1 / len(stack.dilations)))
 
     def forward(self, x: Tensor, modulation: Tensor | None = None) -> Tensor:
@@ -50,14 +51,15 @@ class ConvNeXtBlock(nn.Module):
             shift, scale, gate = modulation.chunk(3, dim=-1)
             y = y * (1 + scale) + shift
             gate = 1 + gate
-        added: Tensor = self.contract(F.gelu(self.expand(y))) * self.scale * gate
+        hidden = self.dropout(F.gelu(self.expand(y)))
+        added: Tensor = self.contract(hidden) * self.scale * gate
         return x + added
 
 
 class BandBlock(nn.Module):
     """A ConvNeXt block on bands (B, T, K, C): its depthwise convolution spans time and bands."""
 
-    def __init__(self, stack: Stack, dilation: int) -> None:
+    def __init__(self, stack: Stack, dilation: int, dropout: float = 0.0) -> None:
         super().__init__()
         # A long kernel rather than dilation, whose gradient is ten times slower on a CPU.
         dim, kernel, bands = stack.dim, 15, 3
@@ -72,20 +74,22 @@ class BandBlock(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.expand = Linear(dim, stack.hidden)
         self.contract = Linear(stack.hidden, dim)
+        self.dropout = nn.Dropout(dropout)
         self.scale = nn.Parameter(torch.full((dim,), 1 / len(stack.dilations)))
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm(self.depthwise(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
-        added: Tensor = self.contract(F.gelu(self.expand(y))) * self.scale
+        hidden = self.dropout(F.gelu(self.expand(y)))
+        added: Tensor = self.contract(hidden) * self.scale
         return x + added
 
 
 class Blocks(nn.Module):
     """ConvNeXt blocks one after another, (B, T, dim) -> (B, T, dim), normalised at the end."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, dropout: float = 0.0) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(ConvNeXtBlock(stack, d) for d in stack.dilations)
+        self.blocks = nn.ModuleList(ConvNeXtBlock(stack, d, dropout) for d in stack.dilations)
         self.norm = nn.LayerNorm(stack.dim)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from .config import ModelConfig
 from .layers import BandBlock, Blocks, Linear, magnitude
 
+DROPOUT = 0.1
+"""Share of hidden values left out in training: speakers and noises to learn from are few."""
+
 
 class Recovery(nn.Module):
     """Spectrum (B, T, 2 * bins) of damaged speech -> recovered spectrum of the same shape.
@@ -23,7 +26,7 @@ class Recovery(nn.Module):
         bins, dim = config.front.bins, config.recovery.dim
         self.phase_bins = config.recovery_phase_bins
         self.embed = Linear(bins + 2 * self.phase_bins, dim)
-        self.blocks = Blocks(config.recovery)
+        self.blocks = Blocks(config.recovery, DROPOUT)
         self.mask = Linear(dim, 2 * bins)
         self.bands = BandMask(config)
         # Training starts from "change nothing": a gain near one, no turn, weights nearly zero.
@@ -55,7 +58,7 @@ class BandMask(nn.Module):
         stack, self.width = config.recovery_bands, config.recovery_band_bins
         self.embed = Linear(4 * self.width, stack.dim)
         self.places = nn.Parameter(torch.zeros(config.front.bins // self.width, stack.dim))
-        self.blocks = nn.Sequential(*(BandBlock(stack, d) for d in stack.dilations))
+        self.blocks = nn.Sequential(*(BandBlock(stack, d, DROPOUT) for d in stack.dilations))
         self.norm = nn.LayerNorm(stack.dim)
         self.head = Linear(stack.dim, 2 * self.width)
         nn.init.trunc_normal_(self.head.weight, std=1e-3)
