@@ -152,6 +152,7 @@ TABLES: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "classes": ("quality.json", by_class),
     "sizes": ("build.json", sizes),
     "heard": ("build.json", tables.heard),
+    "mixes": ("search.json", tables.mixes),
     "parity": ("parity.json", matrix),
     "speed": ("speed.json", report.speed_markdown),
     "ranges": ("calibration.json", ranges),

@@ -59,7 +59,7 @@ class ConvNeXtBlock(nn.Module):
 class BandBlock(nn.Module):
     """A ConvNeXt block on bands (B, T, K, C): its depthwise convolution spans time and bands."""
 
-    def __init__(self, stack: Stack, dilation: int, dropout: float = 0.0) -> None:
+    def __init__(self, stack: Stack, dilation: int) -> None:
         super().__init__()
         # A long kernel rather than dilation, whose gradient is ten times slower on a CPU.
         dim, kernel, bands = stack.dim, 15, 3
@@ -74,13 +74,11 @@ class BandBlock(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.expand = Linear(dim, stack.hidden)
         self.contract = Linear(stack.hidden, dim)
-        self.dropout = nn.Dropout(dropout)
         self.scale = nn.Parameter(torch.full((dim,), 1 / len(stack.dilations)))
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm(self.depthwise(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
-        hidden = self.dropout(F.gelu(self.expand(y)))
-        added: Tensor = self.contract(hidden) * self.scale
+        added: Tensor = self.contract(F.gelu(self.expand(y))) * self.scale
         return x + added
 
 

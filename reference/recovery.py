@@ -9,7 +9,7 @@ from .config import ModelConfig
 from .layers import BandBlock, Blocks, Linear, magnitude
 
 DROPOUT = 0.1
-"""Share of hidden values left out in training: speakers and noises to learn from are few."""
+"""Share of the first network's hidden values left out in training, as speakers are few."""
 
 
 class Recovery(nn.Module):
@@ -58,7 +58,7 @@ class BandMask(nn.Module):
         stack, self.width = config.recovery_bands, config.recovery_band_bins
         self.embed = Linear(4 * self.width, stack.dim)
         self.places = nn.Parameter(torch.zeros(config.front.bins // self.width, stack.dim))
-        self.blocks = nn.Sequential(*(BandBlock(stack, d, DROPOUT) for d in stack.dilations))
+        self.blocks = nn.Sequential(*(BandBlock(stack, d) for d in stack.dilations))
         self.norm = nn.LayerNorm(stack.dim)
         self.head = Linear(stack.dim, 2 * self.width)
         nn.init.trunc_normal_(self.head.weight, std=1e-3)

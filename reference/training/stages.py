@@ -31,7 +31,6 @@ from .losses import (
 )
 from .loudness import loudness_loss
 from .noises import Rng
-from .similarity import similarity_loss
 
 CRITIC_SAMPLES = 24_000
 ADVERSARIAL = frozenset({"critic", "fooled", "features"})
@@ -75,7 +74,6 @@ class RecoveryStage:
             "level": 0.15 * level_loss(recovered, spectrum, bandwidth_hz, front),
             "shape": 0.2 * shape_loss(wave, clean),
             "loudness": 0.24 * loudness_loss(wave, clean, front.sample_rate_hz),
-            "similarity": 0.3 * similarity_loss(wave, clean, bandwidth_hz, front.sample_rate_hz),
         }
 
 
@@ -226,7 +224,6 @@ def decoding_losses(
         "level": 0.2 * level_loss(restored, spectrum, bandwidth_hz, front),
         "shape": 0.5 * shape_loss(wave, clean),
         "loudness": 0.2 * loudness_loss(wave, clean, front.sample_rate_hz),
-        "similarity": 0.5 * similarity_loss(wave, clean, bandwidth_hz, front.sample_rate_hz),
     }
 
 
