@@ -39,6 +39,7 @@ def bench(
     runs: Annotated[int, typer.Option(min=1, help="Runs after one to warm up.")] = 5,
     out: Annotated[Path | None, typer.Option(help="File to write the result to (JSON).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Measure speed, start-up and memory on this machine."""
     from ..benchmarks import provenance, report
@@ -59,7 +60,10 @@ def bench(
     )
     if out:
         report.write(result, out)
-    print(report.to_json(result) if as_json else report.speed_markdown(result))
+    if as_json:
+        print(report.to_json(result))
+    elif not quiet:
+        print(report.speed_markdown(result))
 
 
 def _measured(

@@ -32,7 +32,7 @@ class ConvNeXtBlock(nn.Module):
     `modulation` (B, 1, 3 * dim), where given, is the shift, scale and gate of AdaLN (Peebles 2023).
     """
 
-    def __init__(self, stack: Stack, dilation: int, dropout: float = 0.0) -> None:
+    def __init__(self, stack: Stack, dilation: int) -> None:
         super().__init__()
         dim, kernel = stack.dim, 7
         self.depthwise = nn.Conv1d(
@@ -41,7 +41,6 @@ class ConvNeXtBlock(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.expand = Linear(dim, stack.hidden)
         self.contract = Linear(stack.hidden, dim)
-        self.dropout = nn.Dropout(dropout)
         self.scale = nn.Parameter(torch.full((dim,), 1 / len(stack.dilations)))
 
     def forward(self, x: Tensor, modulation: Tensor | None = None) -> Tensor:
@@ -51,8 +50,7 @@ class ConvNeXtBlock(nn.Module):
             shift, scale, gate = modulation.chunk(3, dim=-1)
             y = y * (1 + scale) + shift
             gate = 1 + gate
-        hidden = self.dropout(F.gelu(self.expand(y)))
-        added: Tensor = self.contract(hidden) * self.scale * gate
+        added: Tensor = self.contract(F.gelu(self.expand(y))) * self.scale * gate
         return x + added
 
 
@@ -85,9 +83,9 @@ class BandBlock(nn.Module):
 class Blocks(nn.Module):
     """ConvNeXt blocks one after another, (B, T, dim) -> (B, T, dim), normalised at the end."""
 
-    def __init__(self, stack: Stack, dropout: float = 0.0) -> None:
+    def __init__(self, stack: Stack) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(ConvNeXtBlock(stack, d, dropout) for d in stack.dilations)
+        self.blocks = nn.ModuleList(ConvNeXtBlock(stack, d) for d in stack.dilations)
         self.norm = nn.LayerNorm(stack.dim)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -8,9 +8,6 @@ from torch import Tensor, nn
 from .config import ModelConfig
 from .layers import BandBlock, Blocks, Linear, magnitude
 
-DROPOUT = 0.1
-"""Share of the first network's hidden values left out in training, as speakers are few."""
-
 
 class Recovery(nn.Module):
     """Spectrum (B, T, 2 * bins) of damaged speech -> recovered spectrum of the same shape.
@@ -26,7 +23,7 @@ class Recovery(nn.Module):
         bins, dim = config.front.bins, config.recovery.dim
         self.phase_bins = config.recovery_phase_bins
         self.embed = Linear(bins + 2 * self.phase_bins, dim)
-        self.blocks = Blocks(config.recovery, DROPOUT)
+        self.blocks = Blocks(config.recovery)
         self.mask = Linear(dim, 2 * bins)
         self.bands = BandMask(config)
         # Training starts from "change nothing": a gain near one, no turn, weights nearly zero.

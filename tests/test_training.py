@@ -205,17 +205,15 @@ def test_a_step_that_is_not_finite_is_skipped_and_counted(cache: PairCache, tmp_
 def test_varied_crops_keep_their_level_and_their_clean_version(cache: PairCache):
     batch = cache.draw(8, 48_000, np.random.default_rng(0))
     rng = np.random.default_rng(1)
-    assert cache.noise is not None
-    clean, damaged = varied(batch.clean, batch.damaged, cache.noise, rng)
+    clean, damaged = varied(batch.clean, batch.damaged, 48_000, rng)
     np.testing.assert_allclose((damaged**2).mean(1), (batch.damaged**2).mean(1), rtol=1e-3)
     changed = np.abs(clean - batch.clean).max(1) > 1e-4
     assert 2 <= changed.sum() <= 8
-    # Of clean speech, a part hears noise; the rest stays equal to its damaged version.
-    clean, damaged = varied(batch.clean, batch.clean.copy(), cache.noise, rng)
-    noisy = np.abs(clean - damaged).max(1) > 1e-6
-    assert 1 <= noisy.sum() <= 7
+    # Clean speech with no damage anywhere near it stays equal to its damaged version.
+    clean, damaged = varied(batch.clean, batch.clean.copy(), 48_000, rng)
+    np.testing.assert_allclose(clean, damaged, atol=1e-6)
     silence = np.zeros_like(batch.clean)
-    assert not any(np.any(wave) for wave in varied(silence, silence, cache.noise, rng))
+    assert not any(np.any(wave) for wave in varied(silence, silence, 48_000, rng))
 
 
 def test_a_cache_draws_speakers_evenly_and_at_model_loudness(cache: PairCache):

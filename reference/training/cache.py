@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -23,8 +23,8 @@ from .distortion import Distorter
 from .noises import NoiseBank, Rng
 from .variety import varied
 
-SPEEDS, RESPED = (0.82, 1.22), 0.7
-"""Most crops are played slower or faster within this range: other voices, other rooms."""
+SPEEDS = (0.88, 1.14)
+"""Half of the crops are played slower or faster within this range: other voices, other rooms."""
 TRAIN = "train"
 """The split whose crops are varied."""
 FULL_SCALE = 4.0
@@ -54,9 +54,9 @@ class Batch:
 class PairCache:
     """Clean speech and `variants` damaged versions of every clip, memory-mapped."""
 
-    def __init__(self, folder: Path, noises: Sequence[Array] | None = None) -> None:
-        """Open what `render` wrote; given noises to add, crops are never twice the same."""
-        self.noise = None if noises is None else NoiseBank(list(noises), self._voice)
+    def __init__(self, folder: Path, *, varied: bool = False) -> None:
+        """Open what `render` wrote; `varied` crops are never twice the same."""
+        self.varied = varied
         index = json.loads((folder / "index.json").read_text())
         self.folder = folder
         self.clips = tuple(Clip(**{**row, "gains": tuple(row["gains"])}) for row in index["clips"])
@@ -73,8 +73,8 @@ class PairCache:
         """
         drawn = [self._crop(samples, rng, least_hz) for _ in range(size)]
         clean, damaged, bandwidth_hz = (np.stack(column) for column in zip(*drawn, strict=True))
-        if self.noise is not None:
-            clean, damaged = varied(clean, damaged, self.noise, rng)
+        if self.varied:
+            clean, damaged = varied(clean, damaged, corpus.RATE_HZ, rng)
         return Batch(clean, damaged, bandwidth_hz.astype(np.float32))
 
     def whole(self, clip: Clip, variant: int) -> tuple[Array, Array]:
@@ -83,7 +83,7 @@ class PairCache:
 
     def _crop(self, samples: int, rng: Rng, least_hz: float) -> tuple[Array, Array, np.ndarray]:
         clip = self.pick(rng, least_hz)
-        speed = float(rng.uniform(*SPEEDS)) if rng.random() < RESPED else 1.0
+        speed = float(rng.uniform(*SPEEDS)) if rng.random() < 0.5 else 1.0
         wanted = math.ceil(samples * speed) + 1
         start = int(rng.integers(max(1, clip.length - wanted)))
         variant = int(rng.integers(self.variants))
@@ -104,10 +104,6 @@ class PairCache:
         own = [clip for clip in clips if clip.speaker == speaker]
         return own[rng.integers(len(own))]
 
-    def _voice(self, rng: Rng) -> Array:
-        """A clean clip, for babble."""
-        return self.whole(self.pick(rng, 0.0), 0)[0]
-
     def _slice(self, clip: Clip, variant: int, start: int, count: int) -> tuple[Array, Array]:
         where = slice(clip.offset + start, clip.offset + start + count)
         clean = self.clean[where].astype(np.float32) * (clip.gains[variant] / 32768)
@@ -118,8 +114,7 @@ def open_or_render(data: Path, split: str, folder: Path, *, variants: int, seed:
     """The cache in `folder`, rendered from `data` first where it is not there yet."""
     if not (folder / "index.json").exists():
         render(data, split, folder, variants=variants, seed=seed)
-    varying = [corpus.read(r) for r in corpus.noises(data, split)] if split == TRAIN else None
-    return PairCache(folder, varying)
+    return PairCache(folder, varied=split == TRAIN)
 
 
 def render(data: Path, split: str, folder: Path, *, variants: int, seed: int) -> None:

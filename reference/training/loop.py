@@ -109,8 +109,7 @@ class Trainer:
         state = self.state
         for group in (group for one in self.optimizers for group in one.param_groups):
             group["lr"] = self.schedule.rate(state.step, state.trained_s)
-        with precision(), torch.random.fork_rng():
-            torch.manual_seed(hash((self.seed, state.step)))  # of dropout
+        with precision():
             losses = self.stage.losses(self.cache, np.random.default_rng([self.seed, state.step]))
         total = torch.stack(list(losses.values())).sum()
         self.module.zero_grad()
@@ -135,12 +134,10 @@ class Trainer:
         """The loss of the averaged weights on the same batches every time."""
         own = {name: value.clone() for name, value in self.module.state_dict().items()}
         self.module.load_state_dict(self.average.module.state_dict())
-        self.module.eval()
         with torch.no_grad():
             rngs = [np.random.default_rng([self.seed, i]) for i in range(VALIDATED)]
             total = sum(_sum(self.stage.losses(valid, rng)) for rng in rngs)
         self.module.load_state_dict(own)
-        self.module.train()
         return total / VALIDATED
 
     def _log(self, losses: Losses, log: SummaryWriter) -> None:

@@ -1,7 +1,4 @@
-"""Other voices, microphones and noises out of the same crops, drawn anew for every batch.
-
-The recordings are few: what is not varied is learnt by heart, and is of no use on other speakers.
-"""
+"""Other voices, microphones and noises out of the same crops, drawn anew for every batch."""
 
 from __future__ import annotations
 
@@ -9,58 +6,52 @@ import numpy as np
 from scipy import fft
 
 from ...core.spec import Array
-from .corpus import RATE_HZ
-from .noises import NoiseBank, Rng
+from .noises import Rng
 
-EQUALISED, BLED, NOISY = 0.75, 0.3, 0.35
-"""Shares of the crops: through another microphone, hearing another crop's damage, or a noise."""
+EQUALISED, BLED = 0.6, 0.35
+"""Shares of the crops that pass another microphone, and that hear what went wrong elsewhere."""
 CORNERS_HZ = np.geomspace(60, 24_000, 10)
-COLOUR_DB, NOISE_COLOUR_DB = 4.5, 6.0
+COLOUR_DB = 3.5
 SNR_DB = (-2.0, 25.0)
 
 
-def varied(clean: Array, damaged: Array, noise: NoiseBank, rng: Rng) -> tuple[Array, Array]:
-    """Crops (B, N) in other colours, with other crops' damage and fresh noise added to them.
+def varied(clean: Array, damaged: Array, rate_hz: int, rng: Rng) -> tuple[Array, Array]:
+    """Crops (B, N) with other colours, and with other crops' damage added as noise.
 
     The level of each damaged crop stays what it was; its clean one follows.
     """
     before = _power(damaged)
-    chosen = rng.random(len(clean)) < EQUALISED
-    clean, damaged = clean.copy(), damaged.copy()
-    pair = np.stack([clean[chosen], damaged[chosen]])
-    clean[chosen], damaged[chosen] = _coloured(pair, COLOUR_DB, rng)
-    bled, noisy = (rng.random(len(clean)) < share for share in (BLED, NOISY))
-    damaged[bled] += _at_some_level(np.roll(damaged - clean, 1, axis=0)[bled], clean[bled], rng)
-    damaged[noisy] += _at_some_level(_noises(clean[noisy], noise, rng), clean[noisy], rng)
+    clean, damaged = _equalised(np.stack([clean, damaged]), rate_hz, rng)
+    damaged = _bled(clean, damaged, rng)
     scale = np.sqrt(before / np.maximum(_power(damaged), 1e-9))
     return clean * scale, damaged * scale
 
 
-def _coloured(waves: Array, spread_db: float, rng: Rng) -> Array:
-    """Waves (..., B, N) through one random smooth filter of zero phase per B."""
-    spectra = fft.rfft(waves, axis=-1, workers=-1)
-    frequency_hz = np.linspace(1, RATE_HZ / 2, spectra.shape[-1])
-    gains_db = np.empty((waves.shape[-2], len(frequency_hz)), np.float32)
-    for row in gains_db:
-        row[:] = np.interp(frequency_hz, CORNERS_HZ, rng.normal(0, spread_db, len(CORNERS_HZ)))
-    filtered = fft.irfft(spectra * 10 ** (gains_db / 20), waves.shape[-1], axis=-1, workers=-1)
-    return np.asarray(filtered, np.float32)
+def _equalised(pair: Array, rate_hz: int, rng: Rng) -> Array:
+    """Clean and damaged (2, B, N) through the same smooth filter of zero phase, a part of them."""
+    chosen = np.flatnonzero(rng.random(pair.shape[1]) < EQUALISED)
+    spectra = fft.rfft(pair[:, chosen], axis=-1, workers=-1)
+    frequency_hz = np.linspace(1, rate_hz / 2, spectra.shape[-1])
+    gains_db = [
+        np.interp(frequency_hz, CORNERS_HZ, rng.normal(0, COLOUR_DB, len(CORNERS_HZ)))
+        for _ in chosen
+    ]
+    filtered = pair.copy()
+    if len(chosen):
+        gains = (10 ** (np.stack(gains_db) / 20)).astype(np.float32)
+        filtered[:, chosen] = fft.irfft(spectra * gains, pair.shape[-1], axis=-1, workers=-1)
+    return filtered
 
 
-def _noises(like: Array, noise: NoiseBank, rng: Rng) -> Array:
-    """Noises (B, N), each in another colour than its own, and half of them backwards."""
-    drawn = np.empty_like(like)
-    for row in drawn:
-        row[:] = noise.draw(len(row), rng)[:: rng.choice([-1, 1])]
-    return _coloured(drawn, NOISE_COLOUR_DB, rng)
-
-
-def _at_some_level(added: Array, speech: Array, rng: Rng) -> Array:
-    """Errors (B, N) at a random level below speech; next to none stay as they are."""
-    power, wanted = _power(added), _power(speech)
-    snr_db = rng.uniform(*SNR_DB, size=(len(added), 1))
-    gain = np.sqrt(wanted / np.maximum(power, 1e-9)) * 10 ** (-snr_db / 20)
-    return np.asarray(np.where(power > 1e-3 * wanted, gain, 0.0) * added, np.float32)
+def _bled(clean: Array, damaged: Array, rng: Rng) -> Array:
+    """Damaged crops (B, N), a part of them with the error of another one added to them."""
+    errors = np.roll(damaged - clean, int(rng.integers(1, max(2, len(clean)))), axis=0)
+    speech, error = _power(clean), _power(errors)
+    snr_db = rng.uniform(*SNR_DB, size=(len(clean), 1))
+    wanted = rng.random((len(clean), 1)) < BLED
+    heard = wanted & (error > 1e-3 * speech)  # what is hardly damaged has nothing to give
+    gain = np.sqrt(speech / np.maximum(error, 1e-9)) * 10 ** (-snr_db / 20)
+    return np.asarray(damaged + np.where(heard, gain, 0.0) * errors, np.float32)
 
 
 def _power(waves: Array) -> Array:
