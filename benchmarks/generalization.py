@@ -19,10 +19,10 @@ from ..core.errors import UsageError
 from ..core.spec import Array
 from ..reference.training import corpus
 from ..reference.training.distortion import active_level
-from ..reference.training.noises import Rng
+from ..reference.training.noises import Rng, unit
 from ..runtimes.restorer import EMBEDDED_BUNDLE
 from . import provenance, quality, report, scores
-from .peers.load import NAMES, peers_of
+from .peers.load import peers_of
 from .systems import load, systems_of, variants
 from .testset import Pair
 
@@ -30,7 +30,7 @@ SPLITS = ("train", "test")
 CLIPS, SECONDS, SEED = 16, 5, 0
 SNR_DB = (0.0, 15.0)
 METRICS = ("pesq", "estoi", "lsd")
-PEERS = [NAMES[1]]
+PEERS = ("deepfilternet3",)
 """A denoiser for which all of these voices and noises are new, to tell how hard each kind is."""
 EMBEDDED = "embedded"
 
@@ -78,8 +78,8 @@ def pairs(data: Path) -> Iterator[Pair]:
 
 def _noisy(clean: Array, noise: Array, rng: Rng) -> Array:
     heard = np.resize(np.roll(noise, -int(rng.integers(len(noise)))), len(clean))
-    gain = active_level(clean) / np.sqrt(np.mean(heard**2)) * 10 ** (-rng.uniform(*SNR_DB) / 20)
-    return np.asarray(clean + gain * heard, np.float32)
+    level = active_level(clean) * 10 ** (-rng.uniform(*SNR_DB) / 20)
+    return np.asarray(clean + level * unit(heard), np.float32)
 
 
 if __name__ == "__main__":
