@@ -63,6 +63,11 @@ def stored_bytes(layer: Linear, precision: Precision) -> int:
     return inputs * outputs * BITS[precision] // 8 + 2 * scales
 
 
+def fp32_bytes(module: nn.Module) -> int:
+    """Bytes of all weights in float32, to which shares of sizes refer."""
+    return 4 * sum(int(value.numel()) for value in module.state_dict().values())
+
+
 def model_bytes(model: nn.Module, layers: Layers) -> int:
     """Bytes of all weights of a model stored with these precisions."""
     found = linears(model)

@@ -62,6 +62,7 @@ def build(
     """
     from ..benchmarks import report as reports
     from ..benchmarks import tables
+    from ..calibration.simulation import fp32_bytes
     from ..core.outputs import check_target
     from ..export.build import build as run
     from ..export.plan import plan as planned
@@ -97,8 +98,7 @@ def build(
         )
     result = _result(model, built)
     if panel:
-        fp32_bytes = sum(_fp32_bytes(model).values())
-        result["audio"] = _heard(built, out, panel, fp32_bytes, quiet=quiet)
+        result["audio"] = _heard(built, out, panel, fp32_bytes(model), quiet=quiet)
     if report:
         reports.write(_about(context) | result, report)
     if as_json:
@@ -152,7 +152,7 @@ def _panel(audio: Path, per_class: int, default_steps: int, plan: Plan) -> Panel
 
 
 def _heard(
-    built: Built, out: Path, panel: Panel, fp32_bytes: int, *, quiet: bool
+    built: Built, out: Path, panel: Panel, full: int, *, quiet: bool
 ) -> list[dict[str, Any]]:
     from dataclasses import asdict
 
@@ -163,7 +163,7 @@ def _heard(
     total = chains.count(built)
     found = chains.hear(built, out, panel, Budget())
     heard = tracked(found, "listening", total=total, quiet=quiet)
-    return [asdict(one) | {"of_fp32": one.bytes / fp32_bytes} for one in heard]
+    return [asdict(one) | {"of_fp32": one.bytes / full} for one in heard]
 
 
 def _items(text: str) -> list[str]:
@@ -183,17 +183,12 @@ def _planned(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def _fp32_bytes(model: Model) -> dict[str, int]:
-    return {
-        name: 4 * sum(value.numel() for value in part.state_dict().values())
-        for name, part in model.named_children()
-    }
-
-
 def _result(model: Model, built: Built) -> dict[str, Any]:
     from dataclasses import asdict
 
-    floats = _fp32_bytes(model)
+    from ..calibration.simulation import fp32_bytes
+
+    floats = {name: fp32_bytes(part) for name, part in model.named_children()}
     rows = [
         {
             "component": m.artifact.component,

@@ -115,13 +115,11 @@ def _searched(
 def _result(found: Found, model: Model, sensitivities: list[Sensitivity]) -> dict[str, Any]:
     from dataclasses import asdict
 
+    from ..calibration.simulation import fp32_bytes
+
     return {
         "chosen": found.chosen.name,
-        "fp32_bytes": _fp32_bytes(model),
+        "fp32_bytes": fp32_bytes(model),
         "mixes": [asdict(mix) for mix in found.heard],
         "sensitivities": [asdict(one) for one in sensitivities],
     }
-
-
-def _fp32_bytes(model: Model) -> int:
-    return 4 * sum(parameter.numel() for parameter in model.parameters())
