@@ -14,6 +14,12 @@ _N_FFT = 2048
 _HOP = 512
 _POWER_FLOOR = 1e-8
 
+_LOST_DB = 12.0
+_ACTIVE_DB = 25.0
+_EDGES_HZ = (125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0, 20_000.0)
+"""Octaves, but for the last: above 8 kHz speech is one smooth band."""
+_PARTS = {"low": slice(3), "mid": slice(3, 5), "high": slice(5, 6), "top": slice(6, 7)}
+
 Doubles = NDArray[np.float64]
 
 
@@ -57,9 +63,7 @@ def lsd(
     Bins above `bandwidth_hz`, where the reference holds no sound, are left out; nan where none is
     left, inf for a candidate that is not finite. Raises as `snr_db` does.
     """
-    wanted, got = _checked(reference, candidate)
-    if wanted.ndim != 1:
-        raise UsageError(f"a wave of shape {wanted.shape} has no log-spectral distance; use (N,)")
+    wanted, got = _checked_waves(reference, candidate)
     bins_hz = np.fft.rfftfreq(_N_FFT, 1 / RATE_HZ)
     used = (bins_hz >= low_hz) & (bins_hz <= min(high_hz, bandwidth_hz))
     if not used.any():
@@ -70,13 +74,58 @@ def lsd(
     return float(np.sqrt((difference**2).mean(axis=1)).mean())
 
 
+def lost_speech(
+    reference: Array, candidate: Array, *, bandwidth_hz: float = RATE_HZ / 2
+) -> dict[str, float]:
+    """Shares of the reference's speech that the candidate lacks, for waves (N,) at 48 kHz.
+
+    Of the cells (an STFT frame in an octave) in which the reference speaks, those in which the
+    candidate lies more than 12 dB below it, after one gain for the whole clip: in `all`, and in
+    `low` (125 Hz to 1 kHz), `mid` (to 4), `high` (to 8) and `top` (to 20 kHz or `bandwidth_hz`).
+    nan where the reference does not speak, 1 for a candidate that is silent or not finite. Raises
+    as `lsd` does.
+    """
+    clean, made = _checked_waves(reference, candidate)
+    wanted = _octaves(clean, bandwidth_hz)
+    got = _octaves(made, bandwidth_hz) if np.isfinite(made).all() else np.zeros_like(wanted)
+    spoken = _spoken(wanted)
+    # What loses half of its words is not quieter: their own level decides, as in SI-SDR.
+    gain = np.sqrt(wanted * got)[spoken].sum() / max(wanted[spoken].sum(), np.finfo(float).tiny)
+    lost = spoken & (got <= wanted * gain**2 * 10 ** (-_LOST_DB / 10))
+    return {
+        name: float(lost[:, part].sum() / count) if (count := spoken[:, part].sum()) else np.nan
+        for name, part in {"all": slice(None), **_PARTS}.items()
+    }
+
+
+def _octaves(wave: Doubles, bandwidth_hz: float) -> Doubles:
+    """Power (frames, octaves), 0 in those above the bandwidth."""
+    bins_hz = np.fft.rfftfreq(_N_FFT, 1 / RATE_HZ)
+    power = _power(wave) * (bins_hz <= bandwidth_hz)
+    begins = np.searchsorted(bins_hz, _EDGES_HZ)
+    return np.add.reduceat(power, begins, axis=1)[:, :-1]
+
+
+def _spoken(power: Doubles) -> NDArray[np.bool_]:
+    """Cells near the loud ones of their octave, and above its pauses by more than a loss.
+
+    So neither a room's noise nor its reverberation counts as speech that may be lost.
+    """
+    quiet, loud = np.quantile(power, (0.05, 0.95), axis=0)
+    least = np.maximum(loud * 10 ** (-_ACTIVE_DB / 10), quiet * 10 ** (_LOST_DB / 10))
+    return np.asarray(power > least)
+
+
 def _log_power(wave: Doubles) -> Doubles:
-    """log10 |STFT|^2, (frames, bins), with centred frames as torch.stft has them by default."""
+    return np.asarray(np.log10(np.maximum(_power(wave), _POWER_FLOOR)), np.float64)
+
+
+def _power(wave: Doubles) -> Doubles:
+    """|STFT|^2, (frames, bins), with centred frames as torch.stft has them by default."""
     padded = np.pad(wave, _N_FFT // 2, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, _N_FFT)[::_HOP]
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_N_FFT) / _N_FFT)
-    power = np.abs(np.fft.rfft(frames * window)) ** 2
-    return np.asarray(np.log10(np.maximum(power, _POWER_FLOOR)), np.float64)
+    return np.asarray(np.abs(np.fft.rfft(frames * window)) ** 2, np.float64)
 
 
 def _ratio_db(signal: float, error: float) -> float:
@@ -94,3 +143,10 @@ def _checked(reference: Array, candidate: Array) -> tuple[Doubles, Doubles]:
     if not np.isfinite(reference).all():
         raise UsageError("the reference holds a value that is not a finite number")
     return reference.astype(np.float64), candidate.astype(np.float64)
+
+
+def _checked_waves(reference: Array, candidate: Array) -> tuple[Doubles, Doubles]:
+    waves = _checked(reference, candidate)
+    if reference.ndim != 1:
+        raise UsageError(f"a wave of shape {reference.shape} has no spectrum over time; use (N,)")
+    return waves

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiresldm.core.errors import UsageError
-from hiresldm.core.metrics import lsd, si_sdr_db, snr_db
+from hiresldm.core.metrics import lost_speech, lsd, si_sdr_db, snr_db
 from hiresldm.core.spec import Array
 
 NOISE = np.random.default_rng(0).standard_normal(48_000).astype(np.float32)
+SYLLABLES = NOISE * np.repeat(np.tile(np.array([1, 0], np.float32), 4), 6000)
+"""An eighth of a second of noise and as much of silence, four times."""
 OTHER = np.random.default_rng(1).standard_normal(48_000).astype(np.float32)
 
 
@@ -56,6 +58,7 @@ def test_one_value_that_is_not_finite_never_scores_well(fault: float) -> None:
     assert snr_db(NOISE, candidate) == -math.inf
     assert si_sdr_db(NOISE, candidate) == -math.inf
     assert lsd(NOISE, candidate) == math.inf
+    assert lost_speech(SYLLABLES, candidate)["all"] == 1.0
 
 
 def test_silence_never_scores_well() -> None:
@@ -87,6 +90,36 @@ def test_lsd_does_not_hear_below_its_floor() -> None:
     assert lsd(NOISE * np.float32(1e-4), NOISE * 0) > 2
 
 
+def test_no_speech_is_lost_by_a_gain_by_noise_or_by_less_noise(speech: Array) -> None:
+    noise = np.resize(OTHER, len(speech)) * speech.std()
+    hissy = speech + np.float32(0.03) * noise
+    for reference, candidate in ((speech, speech), (speech, speech + noise), (hissy, speech)):
+        for gain in (1.0, -0.01, 20.0):
+            assert set(lost_speech(reference, candidate * np.float32(gain)).values()) == {0.0}
+
+
+@pytest.mark.parametrize(("lower_db", "share"), [(9.0, 0.0), (20.0, 0.5), (60.0, 0.5)])
+def test_lost_speech_is_the_share_that_is_over_12_db_lower(lower_db: float, share: float) -> None:
+    hz = np.fft.rfftfreq(len(SYLLABLES), 1 / 48_000)
+    top = np.fft.irfft(np.fft.rfft(SYLLABLES) * (hz > 8000)).astype(np.float32)
+    late = np.arange(len(SYLLABLES)) >= len(SYLLABLES) // 2
+    gain = np.float32(10 ** (-lower_db / 20))
+    made = lost_speech(SYLLABLES, SYLLABLES - (1 - gain) * top * late)
+    assert made["low"] == made["mid"] == made["high"] == 0.0
+    assert made["top"] == pytest.approx(share, abs=0.03)
+    assert made["all"] == pytest.approx(share / 7, abs=0.01)  # one band of seven
+    whole = lost_speech(SYLLABLES, SYLLABLES * np.where(late, gain, 1))
+    assert list(whole.values()) == pytest.approx([share] * 5, abs=0.05)
+
+
+def test_lost_speech_needs_speech_and_hears_silence(speech: Array) -> None:
+    assert set(lost_speech(speech, speech * 0).values()) == {1.0}
+    narrow = lost_speech(speech, speech * 0, bandwidth_hz=7000)
+    assert math.isnan(narrow["top"]) and narrow["high"] == narrow["all"] == 1.0
+    for nothing in (speech * 0, NOISE):  # hiss that never pauses is no speech
+        assert all(map(math.isnan, lost_speech(nothing, nothing).values()))
+
+
 def test_lsd_is_that_of_ap_bwe() -> None:
     torch = pytest.importorskip("torch")
 
@@ -101,12 +134,13 @@ def test_lsd_is_that_of_ap_bwe() -> None:
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
-    for metric in (snr_db, si_sdr_db, lsd):
+    for metric in (snr_db, si_sdr_db, lsd, lost_speech):
         with pytest.raises(UsageError, match=r"\(48000,\) and \(1, 48000\)"):
             metric(NOISE, NOISE[None])
         with pytest.raises(UsageError, match="not empty"):
             metric(NOISE[:0], NOISE[:0])
         with pytest.raises(UsageError, match="reference"):
             metric(NOISE * np.float32(np.nan), NOISE)
-    with pytest.raises(UsageError, match="wave"):
-        lsd(NOISE[None], NOISE[None])
+    for of_waves in (lsd, lost_speech):
+        with pytest.raises(UsageError, match="wave"):
+            of_waves(NOISE[None], NOISE[None])
