@@ -27,13 +27,16 @@ LOWER_IS_BETTER = frozenset({"lsd", "lsd_hf", "wer", "mcd"})
 SPEECH = ("dnsmos_ovrl", "distillmos", "pesq", "estoi", "visqol")
 DETAIL = ("lsd", "lsd_hf", "sisdr", "spk", "wer")
 
+Tables = Mapping[str, tuple[str, Callable[[Any], str]]]
+"""By name: the JSON file that a table is made from, and how."""
 
-def fill(text: str, results: Path) -> str:
-    """The README's text with every marked table made anew from the JSON files in `results`."""
+
+def fill(text: str, results: Path, tables: Tables | None = None) -> str:
+    """A text with every marked table, by default the README's, made anew from JSON in `results`."""
 
     def made(match: re.Match[str]) -> str:
         name = match["name"]
-        source, draw = TABLES[name]
+        source, draw = (tables or TABLES)[name]
         drawn = draw(json.loads((results / source).read_text(encoding="utf-8")))
         return f"<!-- {name} -->\n{drawn}\n<!-- /{name} -->"
 
@@ -146,7 +149,7 @@ def by_seed(result: Row) -> str:
     return table([*heads, "NaN or silent", "level jumps over 3 dB", "largest, dB"], lines)
 
 
-TABLES: Mapping[str, tuple[str, Callable[[Any], str]]] = {
+TABLES: Tables = {
     "overall": ("quality.json", overall),
     "targets": ("quality.json", targets),
     "classes": ("quality.json", by_class),
@@ -159,7 +162,6 @@ TABLES: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "steps": ("steps.json", by_steps),
     "seeds": ("steps.json", by_seed),
 }
-"""By name: the file of results that a table is made from, and how."""
 
 
 def main() -> None:
