@@ -12,20 +12,24 @@ from pathlib import Path
 from typing import Any
 
 from ..core.restorer import PARTS
-from ..reference.training.distortion import CLASSES, CLEAN
-from . import report, tables
+from . import per_speaker, report, tables
 from .peers.load import NAMES
 from .quality import ALL
 from .report import Row, interval_text, mean_text, table
 from .scores import headings
+from .testset import CLEAN
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = "benchmarks/results"
 SHIPPED = "student"
 """The row of the embedded bundle; its fewest steps are its default."""
-LOWER_IS_BETTER = frozenset({"lsd", "lsd_hf", "wer", "mcd"})
-SPEECH = ("dnsmos_ovrl", "distillmos", "pesq", "estoi", "visqol")
-DETAIL = ("lsd", "lsd_hf", "sisdr", "spk", "wer")
+SPEECH = ("dnsmos_ovrl", "dnsmos_sig", "dnsmos_bak", "distillmos", "pesq", "estoi", "visqol")
+DETAIL = ("lsd", "lsd_hf", "sisdr", "spk", "lost", "wer")
+BY_CLASS = ("dnsmos_ovrl", "dnsmos_bak", "pesq", "estoi", "visqol", "lsd_hf", "lost", "wer")
+NOISE = "noise"
+
+_LOWER_IS_BETTER = "↓"
+
 
 Tables = Mapping[str, tuple[str, Callable[[Any], str]]]
 """By name: the JSON file that a table is made from, and how."""
@@ -51,7 +55,7 @@ def overall(result: Row) -> str:
             ["all damage", *_titles(metrics)],
             ([report.system_title(r), *(interval_text(r[m]) for m in metrics)] for r in rows),
         )
-        for metrics in (SPEECH, DETAIL)
+        for metrics in (_measured(SPEECH, rows), _measured(DETAIL, rows))
     )
 
 
@@ -61,7 +65,7 @@ def targets(result: Row) -> str:
     shipped, given = _shipped(rows), next(row for row in rows if row["system"] == "input")
     peers = [row for row in rows if row["system"] in NAMES]
     lines = []
-    for metric in (*SPEECH, *DETAIL):
+    for metric in _measured((*SPEECH, *DETAIL), rows):
         best = _best(peers, metric)
         reached = not _better(given, shipped, metric)
         beaten = _better(shipped, best, metric)
@@ -74,15 +78,36 @@ def targets(result: Row) -> str:
 
 def by_class(result: Row) -> str:
     """The embedded model against the input: each kind of damage, and the less damaged half."""
-    metrics = (*SPEECH[:1], *SPEECH[2:], "lsd_hf", "wer")
+    metrics = _measured(BY_CLASS, result["rows"])
     lines = []
-    for kind in CLASSES:
+    for kind in dict.fromkeys(row["class"] for row in result["rows"] if row["class"] != ALL):
         own = [row for row in result["rows"] if row["class"] == kind]
         given, made = next(row for row in own if row["system"] == "input"), _shipped(own)
         cells = (f"{mean_text(given[m])} -> {mean_text(made[m])}" for m in metrics)
         lines.append(["none (clean speech in)" if kind == CLEAN else kind, *cells])
     lines.append(["less damaged half (ESTOI of the input)", *_less_damaged(result, metrics)])
     return table(["embedded model, against input", *_titles(metrics)], lines)
+
+
+def noise(result: Row) -> str:
+    """The embedded model, the input and every peer on noise alone."""
+    rows = [row for row in result["rows"] if row["class"] == NOISE]
+    peers = [row for row in rows if row["system"] in NAMES]
+    shown = [_shipped(rows), *(row for row in rows if row["system"] == "input"), *peers]
+    lines = (
+        [headings()[metric], *(mean_text(row[metric]) for row in shown)]
+        for metric in _measured((*SPEECH, *DETAIL), rows)
+    )
+    systems = ["embedded model", *(row["system"] for row in shown[1:])]
+    return table(["noise alone", *systems], lines)
+
+
+def speakers(result: Row) -> str:
+    """Whose ESTOI the embedded model and every peer lower most, and how often by much."""
+    chain = report.system_title(_shipped(result["rows"]))
+    rows = per_speaker.rows(result["clips"])
+    shown = [r for r in rows if r["system"] in NAMES or report.system_title(r) == chain]
+    return per_speaker.markdown(shown)
 
 
 def sizes(result: Row) -> str:
@@ -152,7 +177,9 @@ def by_seed(result: Row) -> str:
 TABLES: Tables = {
     "overall": ("quality.json", overall),
     "targets": ("quality.json", targets),
+    "noise": ("quality.json", noise),
     "classes": ("quality.json", by_class),
+    "speakers": ("quality.json", speakers),
     "sizes": ("build.json", sizes),
     "heard": ("build.json", tables.heard),
     "mixes": ("search.json", tables.mixes),
@@ -186,6 +213,11 @@ def _mean(values: Sequence[float | None]) -> float:
     return sum(known) / max(1, len(known))
 
 
+def _measured(metrics: Iterable[str], rows: Sequence[Row]) -> list[str]:
+    """Those of the metrics that the rows hold: a result may be older than a metric."""
+    return [metric for metric in metrics if any(row.get(metric) for row in rows)]
+
+
 def _titles(metrics: Iterable[str]) -> list[str]:
     return [headings()[metric] for metric in metrics]
 
@@ -195,13 +227,17 @@ def _shipped(rows: Sequence[Row]) -> Row:
 
 
 def _best(rows: Sequence[Row], metric: str) -> Row:
-    sign = 1 if metric in LOWER_IS_BETTER else -1
+    sign = _sign(metric)
     return min(rows, key=lambda row: sign * row[metric]["mean"])
 
 
 def _better(one: Row, other: Row, metric: str) -> bool:
-    sign = 1 if metric in LOWER_IS_BETTER else -1
+    sign = _sign(metric)
     return bool(sign * one[metric]["mean"] < sign * other[metric]["mean"])
+
+
+def _sign(metric: str) -> int:
+    return 1 if _LOWER_IS_BETTER in headings()[metric] else -1
 
 
 def _yes(fact: bool) -> str:

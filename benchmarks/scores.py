@@ -38,6 +38,7 @@ _PROJECTS = {
 _HIGH_BAND_HZ = 8000.0
 _MOS_WORST = 1.0
 _SI_SDR_LIMIT_DB = 100.0
+_LOST_BANDS = {"lost": "all", **{f"lost_{band}": band for band in ("low", "mid", "high", "top")}}
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,11 @@ def _mcd(pair: Pair, candidate: Array) -> dict[str, float]:
     return {"mcd": cepstra.mcd(pair.reference, candidate, bandwidth_hz=pair.bandwidth_hz)}
 
 
+def _lost(pair: Pair, candidate: Array) -> dict[str, float]:
+    shares = metrics.lost_speech(pair.reference, candidate, bandwidth_hz=pair.bandwidth_hz)
+    return {name: 100 * shares[band] for name, band in _LOST_BANDS.items()}
+
+
 def _si_sdr(pair: Pair, candidate: Array) -> dict[str, float]:
     # Untouched speech has an infinite ratio, which no mean survives.
     ratio_db = metrics.si_sdr_db(pair.reference, candidate)
@@ -230,6 +236,17 @@ SCORERS = (
     Scorer("visqol", {"visqol": "ViSQOL ↑"}, _visqol, ("visqol",), slow=True),
     Scorer("lsd", {"lsd": "LSD ↓", "lsd_hf": "LSD 8-24 kHz ↓"}, _spectral),
     Scorer("mcd", {"mcd": "MCD dB ↓"}, _mcd),
+    Scorer(
+        "lost",
+        {
+            "lost": "lost speech % ↓",
+            "lost_low": "lost to 1 kHz % ↓",
+            "lost_mid": "lost 1-4 kHz % ↓",
+            "lost_high": "lost 4-8 kHz % ↓",
+            "lost_top": "lost 8-20 kHz % ↓",
+        },
+        _lost,
+    ),
     Scorer("sisdr", {"sisdr": "SI-SDR dB ↑"}, _si_sdr),
     Scorer(
         "spk", {"spk": "speaker similarity ↑"}, _speaker, ("resemblyzer", "webrtcvad"), slow=True

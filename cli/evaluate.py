@@ -54,8 +54,8 @@ def evaluate(
     metrics: Annotated[
         list[str] | None,
         typer.Option(
-            help="fast, all, dnsmos, distillmos, pesq, estoi, visqol, lsd, mcd, sisdr, spk, wer; "
-            "may be repeated.",
+            help="fast, all, dnsmos, distillmos, pesq, estoi, visqol, lsd, mcd, lost, sisdr, spk, "
+            "wer; may be repeated.",
             show_default="fast",
         ),
     ] = None,
@@ -75,7 +75,7 @@ def evaluate(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Measure the quality of restored speech on damaged clips, drawn by a seed or recorded."""
-    from ..benchmarks import quality, report, scores, systems
+    from ..benchmarks import per_speaker, quality, report, scores, systems
     from ..benchmarks.gallery import Gallery
     from ..benchmarks.html import page
     from ..benchmarks.peers.load import peers_of
@@ -100,12 +100,14 @@ def evaluate(
     scored = quality.evaluate(renderings, compared, judges, workers=workers)
     tracks = tracked(scored, "evaluating", total=source.count, quiet=quiet)
     clips = [clip for clips in tracks for clip in clips]
+    lines = [quality.clip_row(clip) for clip in clips]
     packages = [*scores.packages(judges), *(one.package for one in peers)]
     result: dict[str, Any] = {
         "rows": quality.rows(clips, seed=seed),
+        "speakers": per_speaker.rows(lines),
         **_origin(context, packages, variants),
         "seed": seed,
-        "clips": [quality.clip_row(clip) for clip in clips],
+        "clips": lines,
     }
     if out:
         report.write(result, out)
@@ -115,6 +117,8 @@ def evaluate(
         print(report.to_json(result))
     elif not quiet:
         print(report.quality_markdown(result["rows"]))
+        if result["speakers"]:
+            print(f"\n{per_speaker.markdown(result['speakers'])}")
 
 
 def _origin(

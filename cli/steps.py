@@ -47,9 +47,8 @@ def steps(
 
     from ..benchmarks import curve, provenance, report, scores
     from ..benchmarks import steps as contests
-    from ..benchmarks.testset import pairs
+    from ..benchmarks.testset import CLEAN, pairs
     from ..core.outputs import check_target
-    from ..reference.training.distortion import CLEAN
     from .progress import tracked
 
     check_target(out)

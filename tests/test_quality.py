@@ -16,12 +16,11 @@ import pytest
 import soundfile
 import soxr
 
-from hiresldm.benchmarks import quality, report, scores
-from hiresldm.benchmarks.testset import Pair, pairs
+from hiresldm.benchmarks import per_speaker, quality, report, scores
+from hiresldm.benchmarks.testset import CLASSES, CLEAN, MIXED, Pair, pairs
 from hiresldm.cli.main import main
 from hiresldm.core.errors import ToolkitError, UsageError
 from hiresldm.core.spec import Array
-from hiresldm.reference.training.distortion import CLASSES, CLEAN, MIXED
 
 RATE_HZ = 48_000
 CLIP = int(2.3 * RATE_HZ)
@@ -104,10 +103,13 @@ def test_every_metric_prefers_clean_speech_to_noisy_and_to_silence(clip: Array) 
     assert list(clean) == list(scores.headings())
     for name, heading in scores.headings().items():
         sign = -1 if "↓" in heading else 1
-        assert sign * clean[name] > max(sign * noisy[name], sign * silent[name]), name
+        assert sign * clean[name] > sign * silent[name], name
+        assert name.startswith("lost") or sign * clean[name] > sign * noisy[name], name
+    assert {value for name, value in noisy.items() if name.startswith("lost")} == {0.0}
     assert (silent["pesq"], silent["visqol"], silent["sisdr"]) == (1.0, 1.0, -100.0)
     assert clean["pesq"] == pytest.approx(4.644, abs=1e-3)
     assert clean["visqol"] == pytest.approx(4.732, abs=1e-3)
+    assert (clean["lost"], silent["lost"], silent["lost_top"]) == (0.0, 100.0, 100.0)
     assert clean["spk"] == pytest.approx(1.0, abs=1e-5)
     assert (clean["lsd"], clean["mcd"], clean["wer"], clean["sisdr"]) == (0.0, 0.0, 0.0, 100.0)
 
@@ -135,7 +137,7 @@ def test_a_peak_above_full_scale_is_scored_and_high_bands_need_bandwidth(clip: A
 
 def test_metrics_are_chosen_by_group() -> None:
     fast = {scorer.name for scorer in scores.choose([scores.FAST], referenced=True)}
-    assert fast == {"dnsmos", "pesq", "estoi", "lsd", "mcd", "sisdr"}
+    assert fast == {"dnsmos", "pesq", "estoi", "lsd", "mcd", "lost", "sisdr"}
     both = scores.choose(["wer", "pesq"], referenced=True)
     assert [scorer.name for scorer in both] == ["pesq", "wer"]
     every = scores.choose([scores.ALL], referenced=False)
@@ -192,6 +194,31 @@ def test_rows_leave_untouched_speech_out_of_the_whole() -> None:
     }  # fmt: skip
 
 
+def test_speakers_who_lose_are_told_apart_from_those_who_gain() -> None:
+    def clip(system: str, kind: str, speaker: str, estoi: float | None) -> dict[str, Any]:
+        lost = None if estoi is None else 100 * (1 - estoi)
+        return {"system": system, "steps": None, "class": kind, "speaker": speaker,
+                "estoi": estoi, "lost": lost}  # fmt: skip
+
+    given = [(CLEAN, "a", 1.0), ("noise", "a", 0.5), ("clip", "b", 0.96), ("noise", "b", 0.6)]
+    made = [0.9, 0.7, 0.95, None]
+    clips = [clip("input", *one) for one in given]
+    clips += [clip("net", *one[:2], estoi) for one, estoi in zip(given, made, strict=True)]
+    rows = per_speaker.rows(clips)
+    about = [(r["system"], r["class"], r["speaker"], r["count"], r["difference"]) for r in rows]
+    assert about == [
+        ("net", quality.ALL, "a", 1, 0.2),
+        ("net", quality.ALL, "b", 1, -0.01),
+        ("net", per_speaker.NEAR_CLEAN, "a", 1, -0.1),
+        ("net", per_speaker.NEAR_CLEAN, "b", 1, -0.01),
+    ]
+    assert (rows[2]["input_estoi"], rows[2]["estoi"], rows[2]["lost"]) == (1.0, 0.9, 10.0)
+    markdown = per_speaker.markdown(rows)
+    assert "| net | 2 | a 1.000 -> 0.900 | b 0.960 -> 0.950 | - | - |" in markdown
+    assert "clean and near-clean input: 1 of 2 by net." in markdown
+    assert per_speaker.rows([{**one, "estoi": None} for one in clips]) == []
+
+
 def test_the_verb_scores_the_embedded_model(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -210,14 +237,17 @@ def test_the_verb_scores_the_embedded_model(
     assert {"machine", "versions", "models", "seed"} <= result.keys()
     about = {(r["system"], r["steps"], r["class"], r["count"]) for r in result["rows"]}
     systems = (("input", None), ("recovery", None), ("autoencoder", None), ("chain", 1))
-    kinds = (("all", 6), *((kind, 1) for kind in CLASSES))
+    kinds = (("all", len(CLASSES) - 1), *((kind, 1) for kind in CLASSES))
     assert about == {(*system, *kind) for system in systems for kind in kinds}
     assert all(set(row["estoi"]) == {"mean", "low", "high"} for row in result["rows"])
     untouched = _row(result, "input", CLEAN)
     assert untouched["lsd"]["mean"] == 0.0
     assert _row(result, "chain", CLEAN)["lsd"]["mean"] > 0.0
+    harmed = {(r["system"], r["class"]) for r in result["speakers"]}
+    assert harmed >= {(name, per_speaker.NEAR_CLEAN) for name in ("recovery", "chain")}
+    assert "input" not in {name for name, _ in harmed}
     markdown = report.quality_markdown(result["rows"])
-    assert "| chain, 1 step | 6 | " in markdown
+    assert f"| chain, 1 step | {len(CLASSES) - 1} | " in markdown
     assert len(markdown.splitlines()) == 2 + 4 + 1 + 2 + 4 * len(CLASSES)
 
 

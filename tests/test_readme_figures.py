@@ -26,6 +26,19 @@ def test_a_table_that_is_altered_by_hand_is_drawn_again():
     assert readme.fill(altered, RESULTS) == text != altered
 
 
+def test_tables_show_the_metrics_that_a_result_holds():
+    result = json.loads((RESULTS / "quality.json").read_text(encoding="utf-8"))
+    for row in result["rows"]:
+        row.pop("dnsmos_sig")
+        share = 2.0 if row["system"] == readme.SHIPPED else 3.0
+        row["lost"] = {"mean": share, "low": share, "high": share}
+    for draw in (readme.overall, readme.targets, readme.noise):
+        drawn = draw(result)
+        assert "SIG ↑" not in drawn and "BAK ↑" in drawn and "lost speech % ↓" in drawn
+    row = next(line for line in readme.targets(result).splitlines() if "lost speech" in line)
+    assert row.endswith("| 2.00 (2.00 to 2.00) | yes | yes |")  # less is better
+
+
 @pytest.mark.parametrize("name", ["quality", "speed"])
 def test_the_results_are_of_the_embedded_model(name: str):
     result = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
