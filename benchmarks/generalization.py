@@ -13,13 +13,15 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ..core.audio import RATE_HZ
 from ..core.errors import UsageError
 from ..core.spec import Array
-from ..reference.training import corpus
-from ..reference.training.distortion import active_level
-from ..reference.training.noises import Rng, unit
+from ..reference.data import corpus
+from ..reference.data.codecs import Rng
+from ..reference.data.effects import active_level
+from ..reference.data.noises import unit
 from ..runtimes.restorer import EMBEDDED_BUNDLE
 from . import provenance, quality, report, scores
 from .peers.load import peers_of
@@ -78,8 +80,9 @@ def pairs(data: Path) -> Iterator[Pair]:
 
 def _noisy(clean: Array, noise: Array, rng: Rng) -> Array:
     heard = np.resize(np.roll(noise, -int(rng.integers(len(noise)))), len(clean))
-    level = active_level(clean) * 10 ** (-rng.uniform(*SNR_DB) / 20)
-    return np.asarray(clean + level * unit(heard), np.float32)
+    wave, noise_wave = torch.from_numpy(clean)[None], torch.from_numpy(heard)[None]
+    level = active_level(wave) * 10 ** (-rng.uniform(*SNR_DB) / 20)
+    return np.asarray((wave + level * unit(noise_wave))[0], np.float32)
 
 
 if __name__ == "__main__":

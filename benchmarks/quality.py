@@ -13,9 +13,8 @@ import numpy as np
 
 from ..core.errors import ToolkitError
 from ..core.spec import Array
-from ..reference.training.distortion import CLEAN
 from .scores import Scorer, score
-from .testset import Pair
+from .testset import CLEAN, Pair
 
 ALL = "all"
 """The class of a row over every kind of damage; untouched speech is not part of it."""

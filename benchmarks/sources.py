@@ -12,8 +12,8 @@ import numpy as np
 from ..core.audio import RATE_HZ, READ_SUFFIXES, read_mono
 from ..core.errors import UsageError
 from ..core.spec import Array
-from ..reference.training.distortion import CLASSES
-from .testset import LONGEST_S, SHORTEST_S, Pair, pairs
+from ..reference.data.material import SHORTEST_S
+from .testset import CLASSES, LONGEST_S, Pair, pairs
 
 RECORDED = "recorded"
 """The class of a file that lies at the top of its folder; others are of their folder's class."""

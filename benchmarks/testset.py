@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from ..core.errors import UsageError
 from ..core.spec import Array
-from ..reference.training import corpus
-from ..reference.training.cache import make_distorter
-from ..reference.training.distortion import CLASSES, Distorter
+from ..reference.data.bank import Sounds
+from ..reference.data.corpus import RATE_HZ, Recording
+from ..reference.data.draws import Draw
+from ..reference.data.kinds import KINDS, Damage, together
+from ..reference.data.material import Material, assemble
 
-SHORTEST_S, LONGEST_S = 1.0, 15.0
-"""Shorter recordings are not used, longer ones are cut: PESQ judges single utterances."""
+CLEAN = "clean"
+"""Untouched speech: shows what a system does to speech that needs nothing."""
+TALKERS = "talkers"
+"""One talker after another, the second much softer: undamaged but for the levels."""
+MIXED = "mixed"
+"""Two kinds of damage or more."""
+CLASSES = (*KINDS, TALKERS, MIXED, CLEAN)
+LONGEST_S = 15.0
+"""Longer recordings are cut: PESQ judges single utterances."""
+SOFTER_DB = (10.0, 25.0)
+PAUSE_S = 0.2
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
     """A damaged clip (N,) at 48 kHz, its clean version where there is one, and their origin.
 
-    `kind` is its class, `kinds` what was done to it, in order.
+    `kind` is its class, `kinds` what was done to it, in order. The clean version lacks the hiss of
+    the room that the recording was made in; the damage was done to the recording as it is.
     """
 
     kind: str
@@ -49,42 +59,63 @@ def pairs(data: Path, split: str, *, seed: int, per_class: int) -> Iterator[Pair
 
     Raises `UsageError` where `data` has no recording of this split that is long enough.
     """
-    recordings = [r for r in corpus.speech(data, split) if _duration_s(r) >= SHORTEST_S]
-    if not recordings:
-        raise UsageError(f"{data}: no {split} recording of at least {SHORTEST_S:g} s")
-
-    def voice(rng: np.random.Generator) -> Array:
-        return corpus.read(recordings[rng.integers(len(recordings))])
-
-    distorter = make_distorter(data, split, voice)
+    material = assemble(data, split)
+    damage = Damage(Sounds(material))
     for number, kind in enumerate(CLASSES):
-        drawn = _by_turns(recordings, per_class, np.random.default_rng([seed, number]))
-        for index, recording in enumerate(drawn):
-            rng = np.random.default_rng([seed, number, index])
-            yield _pair(recording, kind, distorter, rng)
+        turns = by_turns(material, per_class + 1, np.random.default_rng([seed, number]))
+        for index in range(per_class):
+            draw = Draw([seed, number, index])
+            if kind == TALKERS:
+                yield _talkers(material, turns[index], turns[index + 1], draw)
+            else:
+                yield _pair(material, turns[index], kind, damage, draw)
 
 
-def _by_turns(
-    recordings: list[corpus.Recording], count: int, rng: np.random.Generator
-) -> list[corpus.Recording]:
-    """`count` recordings, every speaker as often as any other; a smaller count is a prefix."""
-    own = defaultdict(list)
-    for index in rng.permutation(len(recordings)):
-        own[recordings[index].speaker].append(recordings[index])
-    speakers = list(own)
-    turns = ((own[speakers[i % len(speakers)]], i // len(speakers)) for i in range(count))
+def by_turns(material: Material, count: int, rng: np.random.Generator) -> list[int]:
+    """`count` clips, every speaker as often as any other; a smaller count is a prefix."""
+    own: dict[int, list[int]] = {}
+    for index in rng.permutation(len(material.speech.recorded)):
+        own.setdefault(int(material.speech.speaker[index]), []).append(int(index))
+    voices = list(own.values())
+    turns = ((voices[i % len(voices)], i // len(voices)) for i in range(count))
     return [clips[turn % len(clips)] for clips, turn in turns]
 
 
-def _pair(
-    recording: corpus.Recording, kind: str, distorter: Distorter, rng: np.random.Generator
+def _pair(material: Material, index: int, kind: str, damage: Damage, draw: Draw) -> Pair:
+    recorded, target = _clip(material, index, LONGEST_S)
+    kinds = _kinds(kind, draw)
+    damaged = damage(recorded, kinds, draw)
+    return _named(kind, kinds, material.speech.recordings[index], target, damaged)
+
+
+def _kinds(kind: str, draw: Draw) -> tuple[str, ...]:
+    if kind == CLEAN:
+        return ()
+    return together(draw) if kind == MIXED else (kind,)
+
+
+def _talkers(material: Material, first: int, second: int, draw: Draw) -> Pair:
+    """Two clips with a pause between them."""
+    gain = np.float32(10 ** (-draw.rng.uniform(*SOFTER_DB) / 20))
+    pause = np.zeros(round(PAUSE_S * RATE_HZ), np.float32)
+    one, other = (_clip(material, index, LONGEST_S / 2 - PAUSE_S) for index in (first, second))
+    damaged, clean = (
+        np.concatenate([loud, pause, soft * gain]) for loud, soft in zip(one, other, strict=True)
+    )
+    pair = _named(TALKERS, (), material.speech.recordings[first], clean, damaged)
+    heard_hz = min(material.speech.recordings[i].bandwidth_hz for i in (first, second))
+    return Pair(**vars(pair) | {"bandwidth_hz": heard_hz})
+
+
+def _clip(material: Material, index: int, longest_s: float) -> tuple[Array, Array]:
+    """A clip as recorded and as it should sound, both (N,)."""
+    clips = (material.speech.recorded, material.speech.target)
+    recorded, target = (own.wave(index)[: round(longest_s * RATE_HZ)] for own in clips)
+    return recorded, target
+
+
+def _named(
+    kind: str, kinds: tuple[str, ...], recording: Recording, clean: Array, damaged: Array
 ) -> Pair:
-    clean = corpus.read(recording)[: int(LONGEST_S * corpus.RATE_HZ)]
-    kinds = distorter.kinds_of(kind, rng)
-    damaged = distorter(clean, kinds, rng)
     about = (recording.path.stem, recording.speaker, recording.bandwidth_hz)
     return Pair(kind, kinds, *about, clean, damaged, recording.language)
-
-
-def _duration_s(recording: corpus.Recording) -> float:
-    return float(soundfile.info(recording.path).duration)

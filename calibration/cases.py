@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from ..core.errors import UsageError
 from ..core.metrics import si_sdr_db
 from ..core.spec import Array
-from ..reference.training import corpus
-from ..reference.training.cache import make_distorter
-from ..reference.training.distortion import CLASSES, Distorter
-from ..reference.training.noises import Rng
+from ..reference.data.bank import Sounds
+from ..reference.data.corpus import RATE_HZ
+from ..reference.data.draws import Draw
+from ..reference.data.kinds import KINDS, Damage, together
+from ..reference.data.material import Material, assemble
 
+CLASSES = (*KINDS, "mixed", "clean")
 DRAWN = 3
 """Clips drawn for each one kept: kept are those evenly spaced in the order of their SNR."""
 _SNR_LIMIT_DB = 100.0
@@ -25,7 +25,7 @@ _SNR_LIMIT_DB = 100.0
 
 @dataclass(frozen=True)
 class Case:
-    """A damaged crop (N,) at 48 kHz; `snr_db` is its scale-invariant ratio to the clean one."""
+    """A damaged crop (N,) at 48 kHz; `snr_db` is its scale-invariant ratio to the recording."""
 
     clip: str
     kind: str
@@ -39,40 +39,33 @@ def cases(data: Path, *, clips: int, seconds: float, seed: int) -> Iterator[Case
     The same seed gives the same crops; speakers are equally likely. Raises `UsageError` where
     `data` has no train recording of that length.
     """
-    long_enough = [r for r in corpus.speech(data, "train") if _duration_s(r) >= seconds]
-    if not long_enough:
+    material = assemble(data, "train")
+    long_enough = np.flatnonzero(material.speech.recorded.lengths >= seconds * RATE_HZ)
+    if not len(long_enough):
         raise UsageError(f"{data}: no train recording of at least {seconds:g} s")
-    own = defaultdict(list)
-    for recording in long_enough:
-        own[recording.speaker].append(recording)
-
-    def voice(rng: Rng) -> Array:
-        return corpus.read(long_enough[int(rng.integers(len(long_enough)))])
-
-    distorter = make_distorter(data, "train", voice)
+    damage = Damage(Sounds(material))
     for number, kind in enumerate(CLASSES):
         count = len(range(number, clips, len(CLASSES)))
-        rngs = [np.random.default_rng([seed, number, index]) for index in range(DRAWN * count)]
-        drawn = [_case(own, kind, distorter, seconds, rng) for rng in rngs]
+        draws = [Draw([seed, number, index]) for index in range(DRAWN * count)]
+        drawn = [_case(material, long_enough, kind, damage, seconds, draw) for draw in draws]
         yield from sorted(drawn, key=lambda case: case.snr_db)[DRAWN // 2 :: DRAWN]
 
 
 def _case(
-    own: Mapping[str, Sequence[corpus.Recording]],
+    material: Material,
+    usable: np.ndarray,
     kind: str,
-    distorter: Distorter,
+    damage: Damage,
     seconds: float,
-    rng: Rng,
+    draw: Draw,
 ) -> Case:
-    recordings = own[sorted(own)[int(rng.integers(len(own)))]]
-    recording = recordings[int(rng.integers(len(recordings)))]
-    wave, length = corpus.read(recording), round(seconds * corpus.RATE_HZ)
-    clean = wave[int(rng.integers(len(wave) - length + 1)) :][:length]
-    damaged = distorter(clean, distorter.kinds_of(kind, rng), rng)
+    voices = material.speech.speaker[usable]
+    own = usable[voices == draw.rng.choice(np.unique(voices))]
+    index = int(draw.rng.choice(own))
+    wave, length = material.speech.recorded.wave(index), round(seconds * RATE_HZ)
+    spoken = wave[int(draw.rng.integers(len(wave) - length + 1)) :][:length]
+    kinds = {"mixed": together(draw), "clean": ()}.get(kind, (kind,))
+    damaged = damage(spoken, kinds, draw)
     # A clean clip has an infinite ratio and a silent one none: neither can be written as JSON.
-    snr_db = float(np.clip(si_sdr_db(clean, damaged), -_SNR_LIMIT_DB, _SNR_LIMIT_DB))
-    return Case(recording.path.stem, kind, snr_db, damaged)
-
-
-def _duration_s(recording: corpus.Recording) -> float:
-    return float(soundfile.info(recording.path).duration)
+    snr_db = float(np.clip(si_sdr_db(spoken, damaged), -_SNR_LIMIT_DB, _SNR_LIMIT_DB))
+    return Case(material.speech.recordings[index].path.stem, kind, snr_db, damaged)

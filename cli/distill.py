@@ -27,17 +27,16 @@ def distill(
     ] = None,
     method: Annotated[MethodName | None, typer.Option(help="How the student learns.")] = None,
     minutes: Annotated[float, typer.Option(min=0.01, help="Training time.")] = 10.0,
-    variants: Annotated[
-        int, typer.Option(min=1, help="Damaged versions of each clip, where none are there yet.")
-    ] = 6,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder of prepared speech.", show_default="that of teacher or OUT"),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     learning_rate: Annotated[
         float | None, typer.Option(min=1e-6, show_default="the method's own")
     ] = None,
-    adversary: Annotated[
-        float, typer.Option(min=0, help="Weight of a critic that the polish learns against.")
-    ] = 0.0,
-    device: Annotated[str, typer.Option(help="Where to train: cpu, cuda, ...")] = "cpu",
+    critic: Annotated[bool, typer.Option(help="Polish against an adversary.")] = False,
+    device: Annotated[str, typer.Option(help="Where to train: auto, cpu or cuda.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
@@ -50,8 +49,8 @@ def distill(
     from ..distill.run import Job, Method
     from ..distill.run import distill as run
 
-    about = (Method(chosen), teacher, data, out, minutes, learning_rate, variants, seed, device)
-    job = Job(*about, adversary=adversary)
+    about = (Method(chosen), teacher, data, out, minutes, learning_rate, cache, seed, device)
+    job = Job(*about, critic=critic)
     outcome = run(job, resume=resume, quiet=quiet)
     if as_json:
         typer.echo(json.dumps(asdict(outcome)))

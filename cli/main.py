@@ -17,6 +17,7 @@ from .distill import distill
 from .evaluate import evaluate
 from .parity import parity
 from .plot import plot
+from .prepare import prepare
 from .restore import restore
 from .search import search
 from .selftest import selftest
@@ -30,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("restore")(restore)
+app.command("prepare")(prepare)
 app.command("train")(train)
 app.command("distill")(distill)
 app.command("calibrate")(calibrate)

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from .asked import command
+
 
 class StageName(StrEnum):
     """The stages, in the order in which they are trained."""
@@ -15,34 +17,70 @@ class StageName(StrEnum):
     RECOVERY = "recovery"
     AUTOENCODER = "autoencoder"
     DENOISER = "denoiser"
+    POLISH = "polish"
+
+
+class PolishedPart(StrEnum):
+    """What a polish may train."""
+
+    RECOVERY = "recovery"
+    DENOISER = "denoiser"
     DECODER = "decoder"
 
 
 def train(
+    context: typer.Context,
     stage: Annotated[StageName, typer.Argument(help="Stage to train; each needs those before it.")],
     data: Annotated[Path, typer.Option(help="Folder of audio, or of manifests.")],
     out: Annotated[Path, typer.Option(help="Run folder, shared by the stages of one model.")],
     config: Annotated[str, typer.Option(help="Sizes: edge, base or a JSON of changes.")] = "edge",
     minutes: Annotated[float, typer.Option(min=0.01, help="Training time of this stage.")] = 30.0,
-    variants: Annotated[int, typer.Option(min=1, help="Damaged versions of each clip.")] = 6,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    learning_rate: Annotated[float, typer.Option(min=1e-6)] = 1e-3,
-    adversary: Annotated[
-        float, typer.Option(min=0.0, help="Weight of the decoder's critic; 0 leaves it out.")
-    ] = 1.0,
     init: Annotated[
         Path | None, typer.Option(help="Folder of trained parts to start from.")
     ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder of prepared speech (see prepare).", show_default="OUT/cache"),
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where to train: auto, cpu or cuda.")] = "auto",
+    batch: Annotated[
+        int | None,
+        typer.Option(min=2, help="Crops per step and process.", show_default="the stage's own"),
+    ] = None,
+    learning_rate: Annotated[float, typer.Option(min=1e-6)] = 1e-3,
+    critic: Annotated[bool, typer.Option(help="Polish against an adversary.")] = True,
+    part: Annotated[
+        list[PolishedPart] | None,
+        typer.Option(help="What to polish; may be repeated.", show_default="all but the encoder"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
-    """Train one stage of the model: recovery, autoencoder, denoiser, then the decoder again."""
+    """Train one stage of the model: recovery, autoencoder, denoiser, then a polish of all.
+
+    On several GPUs or machines: torchrun --nproc-per-node N -m hiresldm train ...
+    """
     from ..reference.config import named
+    from ..reference.training.polish import POLISHED
     from ..reference.training.run import Job
     from ..reference.training.run import train as run
 
     job = Job(
-        stage, data, out, named(config), minutes, variants, seed, learning_rate, init, adversary
+        stage,
+        data,
+        out,
+        named(config),
+        minutes,
+        seed=seed,
+        learning_rate=learning_rate,
+        init=init,
+        cache=cache,
+        device=device,
+        batch=batch,
+        critic=critic,
+        parts=tuple(part) if part else POLISHED,
+        command=command(context),
     )
     state = run(job, resume=resume, quiet=quiet)
     typer.echo(

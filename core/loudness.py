@@ -1,4 +1,9 @@
-"""Integrated loudness after ITU-R BS.1770-4 with both gates, streaming, for mono at 48 kHz.
+"""Integrated loudness after ITU-R BS.1770-4, streaming, for mono at 48 kHz.
+
+The standard's first gate is absolute, at -70 LUFS: it takes a faint recording for silence, and
+makes a gain that depends on the level. Here it lies 50 LU below the loudest block instead, where
+it is for a recording of usual level, so that a louder or softer copy has the same loudness but for
+its own gain, and so the same result.
 
 The K-weighting is applied to the power spectrum of each 400 ms block (Parseval), with the exact
 response of the standard's two filters, so no recursive filter and no state between blocks.
@@ -16,13 +21,13 @@ from .spec import Array
 RATE_HZ = 48_000
 BLOCK = RATE_HZ * 400 // 1000
 HOP = BLOCK // 4
-SILENCE_LUFS = -60.0
-"""Below this a signal counts as silence and is not amplified."""
+SILENCE_LUFS = -85.0
+"""Below this a signal counts as silence and is not amplified; 16-bit dither lies at -93."""
+OFFSET_DB, RELATIVE_GATE_LU = -0.691, -10.0
+"""Of BS.1770-4."""
+PAUSE_GATE_LU = -50.0
+"""Blocks this far below the loudest one are pauses."""
 
-_OFFSET_DB = -0.691
-_ABSOLUTE_GATE_LUFS = -70.0
-_RELATIVE_GATE_LU = -10.0
-_GAIN_LIMIT_DB = 40.0
 # Biquads of BS.1770-4, tables 1 and 2: (numerator, denominator) at 48 kHz.
 _SHELF = (
     (1.53512485958697, -2.69169618940638, 1.19839281085285),
@@ -55,23 +60,25 @@ class LoudnessMeter:
 
 
 def gain_to(target_lufs: float, measured_lufs: float) -> float:
-    """Linear gain to the target, within +-40 dB; 1.0 for silence, which stays silence."""
+    """Linear gain to the target; 1.0 for silence, which stays silence."""
     if measured_lufs < SILENCE_LUFS:
         return 1.0
-    gain_db = min(max(target_lufs - measured_lufs, -_GAIN_LIMIT_DB), _GAIN_LIMIT_DB)
-    return float(10.0 ** (gain_db / 20.0))
+    return float(10.0 ** ((target_lufs - measured_lufs) / 20.0))
 
 
 def weighted_power(wave: Array) -> float:
     """Mean square of the K-weighted wave (n,)."""
     spectrum = np.fft.rfft(wave.astype(np.float64))
-    power = (np.abs(spectrum) ** 2) @ _weights(len(wave))
+    power = (np.abs(spectrum) ** 2) @ power_weights(len(wave))
     return float(power) / len(wave) ** 2
 
 
 @cache
-def _weights(length: int) -> NDArray[np.float64]:
-    """|H(f)|^2 of both filters for the bins of an rfft; inner bins stand for two."""
+def power_weights(length: int) -> NDArray[np.float64]:
+    """|H(f)|^2 of both filters for the bins (length // 2 + 1,) of an rfft; inner ones count twice.
+
+    Weighted so, the squared magnitudes sum to the squared length times the weighted power.
+    """
     z = np.exp(-2j * np.pi * np.arange(length // 2 + 1) / length)
     response = np.ones(len(z))
     for top, bottom in (_SHELF, _HIGH_PASS):
@@ -81,16 +88,12 @@ def _weights(length: int) -> NDArray[np.float64]:
 
 
 def _gated(powers: NDArray[np.float64]) -> float:
-    heard = powers[powers > _power(_ABSOLUTE_GATE_LUFS)]
+    heard = powers[powers > powers.max() * 10.0 ** (PAUSE_GATE_LU / 10.0)]
     if not len(heard):
         return -np.inf
-    gate = heard.mean() * 10.0 ** (_RELATIVE_GATE_LU / 10.0)
+    gate = heard.mean() * 10.0 ** (RELATIVE_GATE_LU / 10.0)
     return _lufs(float(heard[heard > gate].mean()))
 
 
 def _lufs(power: float) -> float:
-    return _OFFSET_DB + 10.0 * float(np.log10(power)) if power > 0.0 else -np.inf
-
-
-def _power(lufs: float) -> float:
-    return float(10.0 ** ((lufs - _OFFSET_DB) / 10.0))
+    return OFFSET_DB + 10.0 * float(np.log10(power)) if power > 0.0 else -np.inf

@@ -12,9 +12,9 @@ from torch import Tensor
 from ..core.metrics import lsd
 from ..core.sampler import ddim, timesteps
 from ..reference import frontend
+from ..reference.data.chain import Chain
 from ..reference.model import Model
-from ..reference.training.cache import PairCache
-from ..reference.training.crops import as_tensor, samples_of
+from ..reference.training.stages import samples_of
 
 CLIPS = 8
 SECONDS = 3.0
@@ -40,19 +40,18 @@ class Check:
         )
 
 
-def check(model: Model, cache: PairCache, steps: Sequence[int], *, seed: int = 0) -> list[Check]:
-    """Sample the same crops of a cache, each with its own noise, at every number of steps."""
-    examples = _examples(cache, samples_of(SECONDS, model.config), seed)
+def check(model: Model, chain: Chain, steps: Sequence[int], *, seed: int = 0) -> list[Check]:
+    """Sample the same crops of a chain, each with its own noise, at every number of steps."""
+    examples = _examples(chain, samples_of(SECONDS, model.config))
     model.eval()
     with torch.inference_mode():
         return [_check(model, examples, count, seed) for count in steps]
 
 
-def _examples(cache: PairCache, samples: int, seed: int) -> list[Example]:
-    rng = np.random.default_rng(seed)
-    drawn = cache.draw(CLIPS, samples, rng)
-    waves = zip(drawn.clean, drawn.damaged, drawn.bandwidth_hz, strict=True)
-    return [(as_tensor(c[None]), as_tensor(d[None]), float(hz)) for c, d, hz in waves]
+def _examples(chain: Chain, samples: int) -> list[Example]:
+    batch = chain.batch(0, CLIPS, samples)
+    waves = zip(batch.clean, batch.damaged, batch.bandwidth_hz, strict=True)
+    return [(c[None].cpu(), d[None].cpu(), float(hz)) for c, d, hz in waves]
 
 
 def _check(model: Model, examples: Iterable[Example], steps: int, seed: int) -> Check:
@@ -65,17 +64,15 @@ def _measured(
     model: Model, example: Example, steps: int, rng: np.random.Generator
 ) -> tuple[float, float, float, float]:
     clean, damaged, bandwidth_hz = example
-    front = model.config.front
-    recovered = model.recovery(frontend.stft(damaged, front))
-    condition = model.encoder(frontend.log_mel(recovered, front))
-    target = model.encoder(frontend.log_mel(frontend.stft(clean, front), front))
+    recovered = model.recovered(damaged)
+    condition, target = model.latent(recovered), model.latent(model.spectrum(clean))
 
     def denoise(noisy: Tensor, t: float) -> Tensor:
         return torch.as_tensor(model.denoiser(noisy, condition, torch.full((1,), t)))
 
-    noise = as_tensor(rng.standard_normal(condition.shape))
+    noise = torch.from_numpy(rng.standard_normal(condition.shape, np.float32))
     latent = ddim(denoise, condition, noise, timesteps(steps, 1.0))
-    wave = frontend.istft(model.decoder(latent, recovered), front)[0].numpy()
+    wave = frontend.istft(model.decoded(latent, recovered), model.config.front)[0].numpy()
     true = clean[0].numpy()
     high = lsd(true, wave, low_hz=HIGH_BAND_HZ, bandwidth_hz=bandwidth_hz)
     whole = lsd(true, wave, bandwidth_hz=bandwidth_hz)

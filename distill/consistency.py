@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..reference.denoiser import Denoiser
+from ..reference.data.chain import Chain
 from ..reference.model import Model
-from ..reference.training.cache import PairCache
-from ..reference.training.crops import LatentCrops, times_of
-from ..reference.training.noises import Rng
-from ..reference.training.stages import Losses
+from ..reference.training.stages import (
+    Inputs,
+    Outcome,
+    latent_inputs,
+    latents_of,
+    times_of,
+    trained,
+)
 from .losses import consistency_loss
 
 FIRST_GAP, LAST_GAP = 1, 4
@@ -30,27 +34,34 @@ SMALLEST_TIME = 0.04
 class ConsistencyStage:
     """Consistency tuning of a denoiser; `progress` tells the share of the training that is done."""
 
-    def __init__(self, model: Model, crops: LatentCrops) -> None:
-        self.config, self.crops = model.config, crops
-        self.student: Denoiser = model.denoiser
-        self.parts: dict[str, nn.Module] = {"denoiser": self.student}
-        self.helpers: dict[str, nn.Module] = {}
+    def __init__(self, model: Model, *, batch: int, seconds: float) -> None:
+        self.config, self.batch, self.seconds = model.config, batch, seconds
+        self.model = model
+        self.parts: Mapping[str, nn.Module] = trained(model, "denoiser")
+        self.helpers: Mapping[str, nn.Module] = {}
         self.progress: Callable[[], float] = float
 
-    def losses(self, cache: PairCache, rng: Rng) -> Losses:
-        """The consistency loss of a fresh batch."""
-        clean, recovered, noise = self.crops.draw(cache, rng)
-        time, earlier = (
-            times_of(t, clean) for t in pairs_of_times(len(clean), self.progress(), rng)
-        )
+    def inputs(self, chain: Chain, step: int) -> Inputs:
+        """Crops, noise, and pairs of times."""
+        rng = chain.draw(step).rng
+        times = pairs_of_times(self.batch, self.progress(), rng)
+        return *latent_inputs(self, chain, step), *times_of(chain, *times)
+
+    def outcome(self, *inputs: Tensor) -> Outcome:
+        """The consistency loss."""
+        clean, damaged, noise, time, earlier = inputs
+        target, condition = latents_of(self.model, clean, damaged)
 
         def network(noisy: Tensor, at: Tensor) -> Tensor:
-            return torch.as_tensor(self.student(noisy, recovered, at))
+            return torch.as_tensor(self.model.denoiser(noisy, condition, at))
 
-        return {"consistency": consistency_loss(network, clean, noise, time, earlier)}
+        loss = consistency_loss(network, target, noise, time, earlier)
+        return Outcome.of({"consistency": loss})
 
 
-def pairs_of_times(size: int, progress: float, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
+def pairs_of_times(
+    size: int, progress: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Times t and r < t, (size,) each, at a share `progress` of a training; anchors have r = 0."""
     gap = FIRST_GAP + int((LAST_GAP - FIRST_GAP + 1) * min(progress, 0.999))
     time = 1 - rng.uniform(0, 1 - SMALLEST_TIME, size)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
+from ..reference.data.chain import Chain
 from ..reference.model import Model
-from ..reference.training.cache import PairCache
-from ..reference.training.crops import LatentCrops, times_of
-from ..reference.training.noises import Rng
-from ..reference.training.stages import Losses
+from ..reference.training.stages import Inputs, Outcome, latent_inputs, latents_of, trained
 
 
 class RegressorStage:
@@ -20,17 +20,22 @@ class RegressorStage:
     that it gives the same however it is sampled.
     """
 
-    def __init__(self, model: Model, crops: LatentCrops) -> None:
-        self.config, self.crops = model.config, crops
-        self.student = model.denoiser
+    def __init__(self, model: Model, *, batch: int, seconds: float) -> None:
+        self.config, self.batch, self.seconds = model.config, batch, seconds
+        self.model = model
         with torch.no_grad():
-            self.student.embed.weight[: self.config.front.latent_channels] = 0
-        self.parts: dict[str, nn.Module] = {"denoiser": self.student}
-        self.helpers: dict[str, nn.Module] = {}
+            model.denoiser.embed.weight[: self.config.front.latent_channels] = 0
+        self.parts: Mapping[str, nn.Module] = trained(model, "denoiser")
+        self.helpers: Mapping[str, nn.Module] = {}
 
-    def losses(self, cache: PairCache, rng: Rng) -> Losses:
-        """The squared error of a fresh batch."""
-        clean, recovered, _ = self.crops.draw(cache, rng)
-        time = times_of(rng.uniform(size=len(clean)), clean)
-        predicted = self.student(torch.zeros_like(clean), recovered, time)
-        return {"latent": F.mse_loss(predicted.float(), clean)}
+    def inputs(self, chain: Chain, step: int) -> Inputs:
+        """Crops and times."""
+        clean, damaged, _ = latent_inputs(self, chain, step)
+        return clean, damaged, chain.draw(step).uniform(self.batch)[:, 0]
+
+    def outcome(self, *inputs: Tensor) -> Outcome:
+        """The squared error."""
+        clean, damaged, time = inputs
+        target, condition = latents_of(self.model, clean, damaged)
+        predicted = self.model.denoiser(torch.zeros_like(target), condition, time)
+        return Outcome.of({"latent": F.mse_loss(predicted.float(), target)})

@@ -16,20 +16,24 @@ from ..core.errors import UsageError
 from ..core.manifest import sha256_of
 from ..core.memory import peak_bytes
 from ..core.weights import weights_file
+from ..reference.data.chain import Chain
 from ..reference.denoiser import Denoiser
 from ..reference.model import PARTS, Model, load, load_part, save_part
-from ..reference.training.cache import PairCache, open_or_render
-from ..reference.training.crops import LatentCrops, samples_of
+from ..reference.training import devices
+from ..reference.training.critic import LARGE, SMALL
 from ..reference.training.loop import Schedule, State, Trainer
+from ..reference.training.polish import PolishStage
+from ..reference.training.run import sounds_of
 from ..reference.training.stages import Stage
 from .check import Check, check
 from .consistency import ConsistencyStage
-from .polish import PolishStage
 from .regressor import RegressorStage
 from .shortcut import PART, ShortcutStage, TwoTimeDenoiser
 
 FACTS = "distill.json"
 BATCH, SECONDS = 16, 2.4
+POLISH_BATCH, POLISHED = 8, ("denoiser", "decoder")
+"""What a polish of a student trains; that of `hiresldm train polish` also trains recovery."""
 CHECKED_STEPS = (1, 2)
 TEACHER_STEPS = (1, 2, 16)
 
@@ -62,11 +66,12 @@ class Job:
     minutes: float
     learning_rate: float | None = None
     """None: the method's own, see `LEARNING_RATES`."""
-    variants: int = 6
+    cache: Path | None = None
+    """Folder of prepared speech; None: the teacher's, or one of the student's own."""
     seed: int = 0
     device: str = "cpu"
-    adversary: float = 0.0
-    """Weight of the critic of a polish."""
+    critic: bool = False
+    """Whether a polish learns against a critic."""
 
     @property
     def rate(self) -> float:
@@ -85,7 +90,7 @@ class Outcome:
     skipped: int
     minutes: float
     learning_rate: float
-    adversary: float
+    critic: bool
     seed: int
     device: str
     peak_bytes: int | None
@@ -97,31 +102,19 @@ class Outcome:
 
 def distill(job: Job, *, resume: bool, quiet: bool) -> Outcome:
     """Train a student; raises `UsageError` for a device, folder or critic out of place."""
-    _require(job.device)
-    if job.adversary and job.method is not Method.POLISH:
-        raise UsageError(f"--adversary is for polish; {job.method} has no critic")
+    device = devices.chosen(job.device)
+    if job.critic and job.method is not Method.POLISH:
+        raise UsageError(f"--critic is for polish; {job.method} has none")
     _prepare(job, resume=resume)
-    train = _cache(job, "train", job.variants)
-    valid = _cache(job, "valid", 1)
-    with torch.device(job.device):  # where new tensors and modules go
-        model = load(job.teacher)
-        stage = _stage(job, model)
-        schedule = Schedule(job.minutes, learning_rate=job.rate, warmup_steps=100)
-        trainer = Trainer(stage, train, job.out, schedule, valid=valid, seed=job.seed)
-        if isinstance(stage, ConsistencyStage):
-            stage.progress = lambda: trainer.state.trained_s / (60 * job.minutes)
-        if resume:
-            trainer.resume()
-        state = trainer.run(quiet=quiet)
-    return _finish(job, state)
-
-
-def _require(device: str) -> None:
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"device '{device}' cannot be used here ({reason}); try cpu") from error
+    train, valid = (_chain(job, split, device) for split in ("train", "valid"))
+    stage = _stage(job, load(job.teacher).to(device))
+    schedule = Schedule(job.minutes, learning_rate=job.rate)
+    trainer = Trainer(stage, train, job.out, schedule, valid=valid)
+    if isinstance(stage, ConsistencyStage):
+        stage.progress = lambda: trainer.state.trained_s / (60 * job.minutes)
+    if resume:
+        trainer.resume()
+    return _finish(job, trainer.run(quiet=quiet), valid)
 
 
 def _prepare(job: Job, *, resume: bool) -> None:
@@ -144,33 +137,32 @@ def _prepare(job: Job, *, resume: bool) -> None:
             shutil.copyfile(weights_file(job.teacher, part), job.out / f"{part}.safetensors")
     _write_facts(origin, job.out)
     shared, own = job.teacher / "cache", job.out / "cache"
-    if shared.is_dir() and not own.exists():
+    if job.cache is None and shared.is_dir() and not own.exists():
         own.symlink_to(shared.resolve(), target_is_directory=True)
 
 
-def _cache(job: Job, split: str, variants: int) -> PairCache:
-    folder = job.out / "cache" / split
-    return open_or_render(job.data, split, folder, variants=variants, seed=job.seed)
+def _chain(job: Job, split: str, device: torch.device) -> Chain:
+    cache = job.cache or job.out / "cache"
+    return Chain(sounds_of(job.data, split, cache, device), seed=job.seed)
 
 
 def _stage(job: Job, model: Model) -> Stage:
-    model.requires_grad_(requires_grad=True)
     if job.method is Method.POLISH:
-        return PolishStage(model, adversary=job.adversary)
-    makers: dict[Method, Callable[[Model, LatentCrops], Stage]] = {
+        critic = None
+        if job.critic:
+            critic = LARGE if devices.chosen(job.device).type == "cuda" else SMALL
+        return PolishStage(model, batch=POLISH_BATCH, parts=POLISHED, critic=critic)
+    makers: dict[Method, Callable[..., Stage]] = {
         Method.CONSISTENCY: ConsistencyStage,
         Method.SHORTCUT: ShortcutStage,
         Method.REGRESSOR: RegressorStage,
     }
-    samples = samples_of(SECONDS, model.config)
-    crops = LatentCrops(model.config.front, model.recovery, model.encoder, BATCH, samples)
-    return makers[job.method](model, crops)
+    return makers[job.method](model, batch=BATCH, seconds=SECONDS)
 
 
-def _finish(job: Job, state: State) -> Outcome:
+def _finish(job: Job, state: State, valid: Chain) -> Outcome:
     teacher = load(job.teacher)
     _write_student(job, teacher, state)
-    valid = _cache(job, "valid", 1)
     outcome = Outcome(
         method=job.method,
         teacher=str(job.teacher),
@@ -179,7 +171,7 @@ def _finish(job: Job, state: State) -> Outcome:
         skipped=state.skipped,
         minutes=round(state.trained_s / 60, 2),
         learning_rate=job.rate,
-        adversary=job.adversary,
+        critic=job.critic,
         seed=job.seed,
         device=job.device,
         peak_bytes=_peak_bytes(job.device),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -10,13 +10,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..reference.config import ModelConfig
+from ..reference.data.chain import Chain
 from ..reference.denoiser import FREQUENCIES, Denoiser
 from ..reference.layers import Linear
 from ..reference.model import Model
-from ..reference.training.cache import PairCache
-from ..reference.training.crops import LatentCrops, times_of
-from ..reference.training.noises import Rng
-from ..reference.training.stages import Losses
+from ..reference.training.stages import (
+    Inputs,
+    Outcome,
+    latent_inputs,
+    latents_of,
+    times_of,
+    trained,
+)
 from .losses import diffused, shortcut_loss
 
 PART = "two_time"
@@ -74,35 +79,43 @@ class OnGrid(nn.Module):
 class ShortcutStage:
     """Composition of jumps on a part of each batch, plain denoising on the rest."""
 
-    def __init__(self, model: Model, crops: LatentCrops) -> None:
-        self.config, self.crops = model.config, crops
+    def __init__(self, model: Model, *, batch: int, seconds: float) -> None:
+        self.config, self.batch, self.seconds = model.config, batch, seconds
+        self.model = model
+        trained(model)
         self.student = TwoTimeDenoiser(model.config)
         self.student.load_state_dict(model.denoiser.state_dict(), strict=False)
-        self.parts: dict[str, nn.Module] = {PART: self.student}
-        self.helpers: dict[str, nn.Module] = {}
+        self.parts: Mapping[str, nn.Module] = {PART: self.student}
+        self.helpers: Mapping[str, nn.Module] = {}
 
-    def losses(self, cache: PairCache, rng: Rng) -> Losses:
-        """The losses of both tasks on a fresh batch."""
-        clean, recovered, noise = self.crops.draw(cache, rng)
-        count = round(COMPOSED * len(clean))
-        time, middle, until = (times_of(t, clean) for t in jumps(count, rng))
+    def inputs(self, chain: Chain, step: int) -> Inputs:
+        """Crops, noise, the times of jumps, and those of plain denoising."""
+        draw, count = chain.draw(step), round(COMPOSED * self.batch)
+        plain = draw.uniform(self.batch - count)[:, 0]
+        times = times_of(chain, *jumps(count, draw.rng))
+        return *latent_inputs(self, chain, step), *times, plain
+
+    def outcome(self, *inputs: Tensor) -> Outcome:
+        """The losses of both tasks."""
+        clean, damaged, noise, time, middle, until, plain = inputs
+        count = len(time)
+        target, condition = latents_of(self.model, clean, damaged)
 
         def network(noisy: Tensor, at: Tensor, end: Tensor) -> Tensor:
-            return torch.as_tensor(self.student(noisy, recovered[:count], at, end))
+            return torch.as_tensor(self.student(noisy, condition[:count], at, end))
 
-        noisy = diffused(clean[:count], noise[:count], time)
-        return {
-            "shortcut": shortcut_loss(network, noisy, time, middle, until),
-            "latent": self._denoising_loss(clean[count:], recovered[count:], noise[count:], rng),
-        }
+        jumped = diffused(target[:count], noise[:count], time)
+        noisy = diffused(target[count:], noise[count:], plain)
+        predicted = self.student(noisy, condition[count:], plain, plain)
+        return Outcome.of(
+            {
+                "shortcut": shortcut_loss(network, jumped, time, middle, until),
+                "latent": F.mse_loss(predicted.float(), target[count:]),
+            }
+        )
 
-    def _denoising_loss(self, clean: Tensor, recovered: Tensor, noise: Tensor, rng: Rng) -> Tensor:
-        time = times_of(rng.uniform(size=len(clean)), clean)
-        predicted = self.student(diffused(clean, noise, time), recovered, time, time)
-        return F.mse_loss(predicted.float(), clean)
 
-
-def jumps(size: int, rng: Rng) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def jumps(size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Start, middle and end, each (size,), of jumps that few-step samplers take."""
     time = 1 - rng.uniform(0, 1 - SMALLEST_TIME, size)
     time[rng.uniform(size=size) < FROM_NOISE] = 1

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..core.errors import IntegrityError
 from ..core.weights import weights_file
+from . import frontend
 from .config import ModelConfig
 from .decoder import Decoder
 from .denoiser import Denoiser
@@ -30,6 +31,22 @@ class Model(nn.Module):
         self.encoder = Encoder(config)
         self.denoiser = Denoiser(config)
         self.decoder = Decoder(config)
+
+    def spectrum(self, wave: Tensor) -> Tensor:
+        """Compressed spectrum (B, T, 2 * bins) of waves (B, N)."""
+        return frontend.stft(wave, self.config.front)
+
+    def recovered(self, damaged: Tensor) -> Tensor:
+        """Recovered spectrum (B, T, 2 * bins) of damaged waves (B, N)."""
+        return torch.as_tensor(self.recovery(self.spectrum(damaged)).float())
+
+    def latent(self, spectrum: Tensor) -> Tensor:
+        """Latent (B, frames, C) of a spectrum (B, T, 2 * bins)."""
+        return torch.as_tensor(self.encoder(frontend.log_mel(spectrum, self.config.front)).float())
+
+    def decoded(self, latent: Tensor, recovered: Tensor) -> Tensor:
+        """Restored spectrum (B, T, 2 * bins) of a latent and a recovered spectrum."""
+        return torch.as_tensor(self.decoder(latent, recovered).float())
 
 
 def save_part(
@@ -82,5 +99,7 @@ def _config_of(path: Path) -> ModelConfig:
     try:
         with safe_open(path, "pt") as file:
             return ModelConfig.from_json(file.metadata()["config"])
-    except (OSError, SafetensorError, KeyError, TypeError) as error:
+    except (TypeError, ValueError) as error:  # another revision, or sizes that no network has
+        raise IntegrityError(f"{path}: these weights cannot be used: {error}") from error
+    except (OSError, SafetensorError, KeyError) as error:
         raise IntegrityError(f"{path}: no readable weights: {error}") from error

@@ -14,7 +14,7 @@ from tiny import TINY
 
 from hiresldm.calibration import store
 from hiresldm.calibration.capture import Captured, capture
-from hiresldm.calibration.cases import cases
+from hiresldm.calibration.cases import CLASSES, cases
 from hiresldm.calibration.methods import METHODS, compare_part
 from hiresldm.calibration.sensitivity import choices, measure
 from hiresldm.calibration.simulation import simulated
@@ -26,7 +26,6 @@ from hiresldm.core.spec import Array, Component, Precision
 from hiresldm.reference.components import components
 from hiresldm.reference.config import EDGE
 from hiresldm.reference.model import PARTS, Model
-from hiresldm.reference.training.distortion import CLASSES
 from hiresldm.runtimes import on_torch
 
 PARTS_OF_TINY = {component.name: component for component in components(TINY)}

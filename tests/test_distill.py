@@ -22,9 +22,9 @@ from hiresldm.distill.consistency import pairs_of_times
 from hiresldm.distill.losses import consistency_loss, diffused, shortcut_loss
 from hiresldm.distill.run import Job, Method, distill
 from hiresldm.distill.shortcut import OnGrid, TwoTimeDenoiser, jumps
+from hiresldm.reference.data.prepared import prepare
 from hiresldm.reference.model import Model, load, save_part
 from hiresldm.reference.training import loop
-from hiresldm.reference.training.cache import open_or_render
 
 SPREAD = 0.05
 """Of each of the two modes, which lie at the condition +- 1."""
@@ -185,6 +185,7 @@ def test_an_untrained_two_time_network_is_its_teacher_and_folds_to_jumps_that_en
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "VALIDATED", 1)
     monkeypatch.setattr(run, "BATCH", 4)
+    monkeypatch.setattr(run, "POLISH_BATCH", 2)
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +205,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("teacher")
     for split in ("train", "valid"):
-        open_or_render(data, split, folder / "cache" / split, variants=1, seed=0)
+        prepare(data, split, folder / "cache" / split, speeds=(1.0,), variants=0)
     for name, part in Model(TINY).named_children():
         save_part(part, TINY, folder / f"{name}.safetensors", torch.float32)
     return folder
@@ -212,7 +213,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
 
 @pytest.mark.parametrize("method", list(Method))
 def test_every_method_leaves_a_complete_model(method: Method, data: Path, tiny: Path, tmp_path):
-    polish = ["polish", "--adversary", "0.5"]
+    polish = ["polish", "--critic"]
     words = polish if method is Method.POLISH else ["--method", method]
     options = ["--teacher", tiny, "--data", data, "--out", tmp_path, "--minutes", "0.01"]
     with pytest.raises(SystemExit) as ended:
@@ -255,7 +256,7 @@ def test_a_student_resumes_and_can_be_a_teacher_whose_damaged_speech_is_shared(
 def test_without_a_cache_of_the_teacher_one_is_rendered(data: Path, tiny: Path, tmp_path: Path):
     bare = tmp_path / "bare"
     shutil.copytree(tiny, bare, ignore=shutil.ignore_patterns("cache"))
-    job = Job(Method.REGRESSOR, bare, data, tmp_path / "out", minutes=0.005, variants=1)
+    job = Job(Method.REGRESSOR, bare, data, tmp_path / "out", minutes=0.005)
     assert distill(job, resume=False, quiet=True).steps > 0
     assert (tmp_path / "out" / "cache" / "train" / "index.json").is_file()
 
@@ -266,8 +267,8 @@ def test_what_cannot_be_done_is_said(data: Path, tiny: Path, tmp_path: Path):
         distill(replace(job, device="abacus"), resume=False, quiet=True)
     with pytest.raises(UsageError, match="nothing to resume"):
         distill(job, resume=True, quiet=True)
-    with pytest.raises(UsageError, match="regressor has no critic"):
-        distill(replace(job, method=Method.REGRESSOR, adversary=1.0), resume=False, quiet=True)
+    with pytest.raises(UsageError, match="regressor has none"):
+        distill(replace(job, method=Method.REGRESSOR, critic=True), resume=False, quiet=True)
     with pytest.raises(UsageError, match="teacher's own folder"):
         distill(replace(job, out=tiny), resume=False, quiet=True)
 

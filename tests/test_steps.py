@@ -22,8 +22,8 @@ from hiresldm.core.spec import Array, Arrays
 from hiresldm.core.weights import weights_file
 from hiresldm.distill.shortcut import PART, TwoTimeDenoiser
 from hiresldm.reference.config import EDGE, Stack
+from hiresldm.reference.data.kinds import KINDS
 from hiresldm.reference.model import PARTS, Model, load, save_part
-from hiresldm.reference.training.distortion import KINDS
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 
 RATE_HZ = 48_000

@@ -1,6 +1,8 @@
 """Training on a bare folder of audio: it learns, resumes to the bit, and survives bad batches."""
 
-from contextlib import nullcontext
+import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,23 +14,22 @@ from safetensors.torch import load_file
 from tiny import TINY
 from torch.utils.tensorboard import SummaryWriter
 
+from hiresldm.cli.main import main
 from hiresldm.core.errors import IntegrityError, UsageError
-from hiresldm.reference.config import EDGE, ModelConfig
-from hiresldm.reference.frontend import stft
-from hiresldm.reference.training import run, stages
-from hiresldm.reference.training.cache import PairCache, open_or_render
+from hiresldm.reference.data.bank import Sounds
+from hiresldm.reference.data.chain import Chain
+from hiresldm.reference.data.material import assemble
+from hiresldm.reference.data.prepared import prepare
+from hiresldm.reference.model import Model
+from hiresldm.reference.training import run
+from hiresldm.reference.training.critic import CriticSize
 from hiresldm.reference.training.loop import Schedule, Trainer
-from hiresldm.reference.training.losses import (
-    band_mask,
-    compressed_loss,
-    decoded_loss,
-    level_loss,
-    shape_loss,
-    waveform_loss,
-)
-from hiresldm.reference.training.loudness import loudness_loss
-from hiresldm.reference.training.variety import varied
+from hiresldm.reference.training.polish import PolishStage
+from hiresldm.reference.training.stages import Outcome, RecoveryStage
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE as EMBEDDED
+
+RATE_HZ = 48_000
+CRITIC = CriticSize((4, 4), ((512, 128),), 12_000)
 
 
 @pytest.fixture(scope="module")
@@ -37,58 +38,77 @@ def data(tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray) -> Path:
     folder = tmp_path_factory.mktemp("data")
     for name in ("a", "b"):
         (folder / name).mkdir()
-        soundfile.write(folder / name / "x.wav", speech[:120_000], 48_000)
+        soundfile.write(folder / name / "x.wav", speech[:144_000], RATE_HZ)
     return folder
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory, data: Path) -> PairCache:
-    return open_or_render(data, "train", tmp_path_factory.mktemp("cache"), variants=2, seed=0)
+def cache(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
+    folder = tmp_path_factory.mktemp("cache")
+    prepare(data, "train", folder / "train", speeds=(1.0,), variants=1)
+    return folder
 
 
-def trainer(cache: PairCache, out: Path, config: ModelConfig = TINY) -> Trainer:
+@pytest.fixture(scope="module")
+def sounds(data: Path) -> Sounds:
+    return Sounds(assemble(data, "train"))
+
+
+def trainer(sounds: Sounds, out: Path) -> Trainer:
     torch.manual_seed(0)
-    stage = stages.RecoveryStage(config, batch=2, seconds=0.5)
-    made = Trainer(stage, cache, out, Schedule(minutes=60.0))
+    stage = RecoveryStage(Model(TINY), batch=2, seconds=0.5)
+    made = Trainer(stage, Chain(sounds), out, Schedule(minutes=60.0))
     made.own.mkdir(parents=True, exist_ok=True)
+    made.state.precision = "fp32"
     return made
 
 
 def steps(made: Trainer, count: int) -> None:
     with SummaryWriter(str(made.own / "log")) as log:
         for _ in range(count):
-            made.step(nullcontext, log)
+            made.step(log)
 
 
-def test_a_resumed_run_takes_the_very_same_steps(cache: PairCache, tmp_path: Path):
-    straight = trainer(cache, tmp_path / "straight")
+def test_a_resumed_run_takes_the_very_same_steps(sounds: Sounds, tmp_path: Path):
+    straight = trainer(sounds, tmp_path / "straight")
     steps(straight, 6)
-    first = trainer(cache, tmp_path / "broken")
+    first = trainer(sounds, tmp_path / "broken")
     steps(first, 3)
     first.save()
-    second = trainer(cache, tmp_path / "broken")
+    second = trainer(sounds, tmp_path / "broken")
+    second.state.precision = ""
     second.resume()
     steps(second, 3)
-    assert second.state.step == 6
+    assert (second.state.step, second.state.precision) == (6, "fp32")
     expected, got = straight.average.state_dict(), second.average.state_dict()
     assert all(torch.equal(expected[name], got[name]) for name in expected)
 
 
-def test_all_stages_train_and_leave_weights_and_a_plot(data: Path, tmp_path: Path):
+def test_all_stages_train_and_leave_weights_a_plot_and_a_log(data: Path, cache: Path, tmp_path):
     for stage in run.STAGES:
-        job = run.Job(stage, data, tmp_path, TINY, minutes=0.03, variants=1)
+        job = run.Job(
+            stage, data, tmp_path, TINY, 0.03, cache=cache, batch=2, command=f"{stage} it"
+        )
         state = run.train(job, resume=False, quiet=True)
         assert state.step > 0
         assert state.skipped == 0
     parts = {path.stem for path in tmp_path.glob("*.safetensors")}
     assert parts == {"recovery", "encoder", "decoder", "denoiser"}
+    runs = json.loads((tmp_path / "log.json").read_text())["runs"]
+    assert [one["stage"] for one in runs] == list(run.STAGES)
+    assert [one["command"] for one in runs] == [f"{stage} it" for stage in run.STAGES]
+    assert runs[-1]["steps"] == state.step and runs[0]["data"]["speakers"] == 2
     with pytest.raises(UsageError, match="--resume"):
         run.train(job, resume=False, quiet=True)
+    later = replace(job, minutes=0.06)
+    assert run.train(later, resume=True, quiet=True).step > state.step
+    runs = json.loads((tmp_path / "log.json").read_text())["runs"]
+    assert [one["stage"] for one in runs] == list(run.STAGES)  # it told of itself only once
 
 
-def test_validation_speech_is_heard_with_the_averaged_weights(cache: PairCache, tmp_path: Path):
-    made = trainer(cache, tmp_path)
-    made.valid = cache
+def test_validation_speech_is_heard_with_the_averaged_weights(sounds: Sounds, tmp_path: Path):
+    made = trainer(sounds, tmp_path)
+    made.valid = Chain(sounds, seed=1)
     steps(made, 2)
     weights = {name: value.clone() for name, value in made.module.state_dict().items()}
     for _ in range(2):
@@ -103,13 +123,8 @@ def test_validation_speech_is_heard_with_the_averaged_weights(cache: PairCache, 
     assert made.state.valid[-1][1] != first[1]
 
 
-def test_a_stage_asks_for_those_before_it(data: Path, tmp_path: Path):
-    with pytest.raises(UsageError, match=r"recovery\.safetensors is missing"):
-        run.train(run.Job("denoiser", data, tmp_path, TINY, 0.01), resume=False, quiet=True)
-
-
-def test_a_run_can_start_from_trained_parts(data: Path, tmp_path: Path):
-    first = run.Job("recovery", data, tmp_path / "first", TINY, minutes=0.03, variants=1)
+def test_a_run_can_start_from_trained_parts(data: Path, cache: Path, tmp_path: Path):
+    first = run.Job("recovery", data, tmp_path / "first", TINY, 0.03, cache=cache, batch=2)
     run.train(first, resume=False, quiet=True)
     again = replace(first, out=tmp_path / "again", minutes=1e-6, init=first.out)
     run.train(again, resume=False, quiet=True)
@@ -120,106 +135,93 @@ def test_a_run_can_start_from_trained_parts(data: Path, tmp_path: Path):
         run.train(replace(again, out=tmp_path / "other", init=EMBEDDED), resume=False, quiet=True)
 
 
-def test_being_quieter_costs_as_much_as_being_louder(speech: np.ndarray):
-    front = EDGE.front
-    spectrum = stft(torch.from_numpy(speech[None, 24_000:72_000]), front)
-    bandwidth_hz = torch.tensor([20_000.0])
-    scales = [
-        level_loss(spectrum * 2.0 ** (0.3 * p), spectrum, bandwidth_hz, front) for p in (-1, 0, 1)
-    ]
-    assert scales[1] == 0
-    assert scales[0] == pytest.approx(np.log(2), rel=0.3)  # what lies below the floor costs nothing
-    assert scales[0] == pytest.approx(float(scales[2]), rel=0.1)
-
-
-def test_unknown_phase_does_not_make_a_decoder_quiet(speech: np.ndarray):
-    """With random phases, the best magnitude is the true one, not a smaller one."""
-    front = EDGE.front
-    target = stft(torch.from_numpy(speech[None, 24_000:72_000]), front)
-    real, imaginary = target.chunk(2, -1)
-    angle = 2 * torch.pi * torch.rand(real.shape, generator=torch.Generator().manual_seed(0))
-    turned = torch.cat(
-        [
-            real * angle.cos() - imaginary * angle.sin(),
-            real * angle.sin() + imaginary * angle.cos(),
-        ],
-        dim=-1,
-    )
-    mask = torch.ones(1, 1, front.bins)
-    losses = [
-        float(decoded_loss(turned * scale, target, mask, front)) for scale in (0.8, 1.0, 1.25)
-    ]
-    assert losses[1] < min(losses[0], losses[2])
-    assert decoded_loss(target, target, mask, front) < 1e-6 < losses[1]
-
-
-def test_the_shape_of_a_clip_counts_as_much_when_it_is_quiet(speech: np.ndarray):
-    wave = torch.from_numpy(speech[None, 24_000:72_000])
-    noise = 0.1 * torch.randn(wave.shape, generator=torch.Generator().manual_seed(0))
-    whole, half = (float(shape_loss(scale * (wave + noise), scale * wave)) for scale in (1.0, 0.5))
-    assert whole == pytest.approx(half) == pytest.approx(0.08 / float(wave.abs().mean()), rel=0.02)
-
-
-def test_loudness_minds_what_is_heard_at_any_level_of_the_recording(speech: np.ndarray):
-    wave = torch.from_numpy(speech[None, 24_000:72_000])
-    noise = torch.randn(wave.shape, generator=torch.Generator().manual_seed(0)) * wave.std()
-    assert loudness_loss(wave, wave, 48_000) < 2e-3
-    added = [float(loudness_loss(wave + noise * g, wave, 48_000)) for g in (0.01, 0.1, 1.0)]
-    assert added == sorted(added) and added[0] > 0.01
-    quiet = float(loudness_loss((wave + noise * 0.1) / 8, wave / 8, 48_000))
-    assert quiet == pytest.approx(added[1], rel=1e-3)
-    # The same error is worse as a sound that was not there than as one that is missing.
-    missing = float(loudness_loss(wave, wave + noise * 0.1, 48_000))
-    assert missing < 0.7 * added[1]
-
-
-def test_digital_silence_gives_finite_losses_and_gradients():
-    front = EDGE.front
-    spectrum = torch.zeros(2, 10, 2 * front.bins, requires_grad=True)
-    wave = torch.zeros(2, 9600, requires_grad=True)
-    bandwidth_hz = torch.tensor([0.0, 24_000.0])
-    mask = band_mask(bandwidth_hz, front.bins, front.sample_rate_hz)
-    loss = compressed_loss(spectrum, spectrum.detach(), mask, front)
-    loss = loss + decoded_loss(spectrum, spectrum.detach(), mask, front)
-    loss = loss + level_loss(spectrum, spectrum.detach(), bandwidth_hz, front)
-    loss = loss + shape_loss(wave, wave.detach())
-    loss = loss + waveform_loss(wave, wave.detach(), bandwidth_hz, front.sample_rate_hz)
-    loss = loss + loudness_loss(wave, wave.detach(), front.sample_rate_hz)
-    loss.backward()
-    assert loss.isfinite()
-    assert spectrum.grad is not None and spectrum.grad.isfinite().all()
-    assert wave.grad is not None and wave.grad.isfinite().all()
-
-
-def test_a_step_that_is_not_finite_is_skipped_and_counted(cache: PairCache, tmp_path: Path):
-    made = trainer(cache, tmp_path)
+def test_a_step_that_is_not_finite_is_skipped_and_counted(sounds: Sounds, tmp_path: Path):
+    made = trainer(sounds, tmp_path)
     before = {name: value.clone() for name, value in made.module.state_dict().items()}
-    losses = made.stage.losses
-    made.stage.losses = lambda *args: {"bad": losses(*args)["spectrum"] * float("nan")}  # type: ignore[method-assign]
+    outcome = made.stage.outcome
+
+    def bad(*inputs: torch.Tensor) -> Outcome:
+        return Outcome.of({"bad": outcome(*inputs).objective * float("nan")})
+
+    made.stage.outcome = bad  # type: ignore[method-assign]
     steps(made, 1)
     assert made.state.skipped == 1
     after = made.module.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_varied_crops_keep_their_level_and_their_clean_version(cache: PairCache):
-    batch = cache.draw(8, 48_000, np.random.default_rng(0))
-    rng = np.random.default_rng(1)
-    clean, damaged = varied(batch.clean, batch.damaged, 48_000, rng)
-    np.testing.assert_allclose((damaged**2).mean(1), (batch.damaged**2).mean(1), rtol=1e-3)
-    changed = np.abs(clean - batch.clean).max(1) > 1e-4
-    assert 2 <= changed.sum() <= 8
-    # Clean speech with no damage anywhere near it stays equal to its damaged version.
-    clean, damaged = varied(batch.clean, batch.clean.copy(), 48_000, rng)
-    np.testing.assert_allclose(clean, damaged, atol=1e-6)
-    silence = np.zeros_like(batch.clean)
-    assert not any(np.any(wave) for wave in varied(silence, silence, 48_000, rng))
+def test_a_polish_moves_what_it_is_asked_to_and_its_critic(sounds: Sounds, tmp_path: Path):
+    torch.manual_seed(0)
+    model = Model(TINY)
+    stage = PolishStage(model, batch=4, seconds=0.4, parts=("denoiser", "decoder"), critic=CRITIC)
+    made = Trainer(stage, Chain(sounds), tmp_path, Schedule(minutes=60.0))
+    made.own.mkdir(parents=True)
+    made.state.precision = "fp32"
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    verdict = stage.critic.critics[0].verdict.weight.clone()
+    steps(made, 2)
+    moved = {
+        n.split(".")[0] for n, v in model.state_dict().items() if not torch.equal(v, before[n])
+    }
+    assert moved == {"denoiser", "decoder"}
+    assert not torch.equal(verdict, stage.critic.critics[0].verdict.weight)
 
 
-def test_a_cache_draws_speakers_evenly_and_at_model_loudness(cache: PairCache):
-    batch = cache.draw(8, 48_000, np.random.default_rng(0))
-    assert batch.clean.shape == batch.damaged.shape == (8, 48_000)
-    assert 0.02 < np.sqrt((batch.damaged**2).mean()) < 0.4
-    assert {clip.speaker for clip in cache.clips} == {"a", "b"}
-    assert len(set(batch.bandwidth_hz)) > 2  # other speeds, other tops
-    assert max(batch.bandwidth_hz) <= 24_000
+def test_what_a_critic_corrects_is_as_large_as_it_may_be(sounds: Sounds):
+    """Its gradient at the restored spectrum is a share of that of the other losses."""
+    torch.manual_seed(0)
+    stages = [
+        PolishStage(Model(TINY), batch=2, seconds=0.4, critic=critic) for critic in (None, CRITIC)
+    ]
+    stages[1].model.load_state_dict(stages[0].model.state_dict())
+    inputs = stages[0].inputs(Chain(sounds), 0)
+    bias = []
+    for stage in stages:
+        stage.outcome(*inputs).objective.backward()
+        bias.append(stage.model.decoder.head.bias.grad)
+    change = float((bias[1] - bias[0]).norm() / bias[0].norm())
+    assert 0.02 < change < 3.0
+
+
+def test_two_processes_learn_as_one_with_twice_the_batch(data: Path, cache: Path, tmp_path: Path):
+    """Each draws its own half; they end where one ends that draws both."""
+    script = (sys.executable, "-P", "-m", "torch.distributed.run", "--nproc-per-node", "2")
+    worker = Path(__file__).with_name("two_processes.py")
+    command = [*script, str(worker), str(data), str(cache), str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    weights = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    alone = torch.load(tmp_path / "alone.pt", weights_only=True)
+    for name, value in weights[0].items():
+        assert torch.allclose(value, alone[name], atol=2e-5), name
+
+
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as end:
+        main(["train", *arguments, "--quiet"])
+    assert end.value.code == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    return message
+
+
+def test_what_cannot_be_trained_is_told_in_a_sentence(data, cache, tmp_path, speech, capsys):
+    out = ["--out", str(tmp_path / "run"), "--cache", str(cache), "--minutes", "0.01"]
+    given = ["recovery", "--data", str(data), *out]
+    assert "cannot be used here" in refused([*given, "--device", "nowhere"], capsys)
+    assert "nothing to resume" in refused([*given, "--resume"], capsys)
+    missing = refused(["denoiser", "--data", str(data), *out], capsys)
+    assert "recovery.safetensors is missing" in missing
+    (tmp_path / "other").mkdir()
+    soundfile.write(tmp_path / "other" / "x.wav", speech[: 2 * RATE_HZ], RATE_HZ)
+    other = refused(["recovery", "--data", str(tmp_path / "other"), *out], capsys)
+    assert "was prepared from other data" in other
+    short = ["--out", str(tmp_path / "short"), "--minutes", "0.01"]
+    soundfile.write(
+        tmp_path / "other" / "x.wav", speech[: int(1.5 * RATE_HZ)], RATE_HZ
+    )  # slower, it is 1.7 s
+    told = refused(["recovery", "--data", str(tmp_path / "other"), *short], capsys)
+    assert "the longest clip has 1.7 s" in told
+    (tmp_path / "file").write_text("")
+    blocked = ["--out", str(tmp_path / "file" / "run"), "--cache", str(cache)]
+    assert "cannot be written to" in refused(["recovery", "--data", str(data), *blocked], capsys)

@@ -1,31 +1,33 @@
-"""One loop for every stage: AdamW, EMA, bf16 where it pays, resumable to the step."""
+"""One loop for every stage, on a CPU or a GPU, in one process or several; resumable to the step."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 from torch.utils.tensorboard import SummaryWriter
 
-from ..config import ModelConfig
+from ..data.chain import Chain
 from ..model import save_part
-from .cache import PairCache
+from . import devices
+from .devices import Captured, Feed, Precision
+from .optimizer import Average, Optimizer
 from .plot import plot_losses
-from .stages import ADVERSARIAL, Losses, Stage
+from .stages import Inputs, Losses, Stage
 
-SAVE_EVERY_S = 120.0
-LOG_EVERY = 20
-VALIDATED = 8
+SAVE_EVERY_S = 300.0
+LOG_EVERY = 25
+VALIDATED = 4
 """Batches of validation speech whose loss is taken at every save."""
-Precision = Callable[[], AbstractContextManager[object]]
+ADVERSARIAL = frozenset({"critic", "fooled", "features"})
+"""Losses that move with a critic, so that they tell nothing of how far a training has come."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ class Schedule:
 
     minutes: float
     learning_rate: float = 1e-3
-    warmup_steps: int = 200
-    cooldown: float = 0.3
+    warmup_steps: int = 100
+    cooldown: float = 0.4
     ema: float = 0.999
 
     def rate(self, step: int, trained_s: float) -> float:
@@ -52,11 +54,13 @@ class State:
     step: int = 0
     trained_s: float = 0.0
     skipped: int = 0
-    """Steps not taken because their loss or gradient was not finite."""
-    history: list[tuple[int, float]] = field(default_factory=list)
-    """Steps and their losses, but for the adversarial ones."""
+    """Steps not taken because a gradient was not finite."""
+    precision: str = ""
+    """`bf16` or `fp32`, found when the run began."""
+    curve: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    """Steps, and the mean of every loss since the one before."""
     valid: list[tuple[int, float]] = field(default_factory=list)
-    """The same on validation speech, with the averaged weights."""
+    """Steps, and the loss on validation speech with the averaged weights."""
 
 
 class Trainer:
@@ -65,171 +69,158 @@ class Trainer:
     def __init__(
         self,
         stage: Stage,
-        cache: PairCache,
+        chain: Chain,
         out: Path,
         schedule: Schedule,
         *,
-        valid: PairCache | None = None,
-        seed: int = 0,
+        valid: Chain | None = None,
     ) -> None:
         """Weights go to `out`, the run's own state, logs and plot to a folder below it."""
-        self.stage, self.cache, self.out, self.schedule = stage, cache, out, schedule
-        self.valid = valid
+        self.stage, self.schedule, self.out, self.valid = stage, schedule, out, valid
         self.own = out / "-".join(stage.parts)
-        self.seed = seed
-        self.module = nn.ModuleDict({**stage.parts, **stage.helpers})
-        self.average = AveragedModel(self.module, avg_fn=ramped_ema(schedule.ema))
-        self.optimizers = optimizers(self.module, schedule.learning_rate)
+        self.device = chain.sounds.device
+        self.module = nn.ModuleDict({**stage.parts, **stage.helpers}).to(self.device)
+        for parameter in self.module.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        self.average = Average(self.module, schedule.ema)
+        self.optimizer = Optimizer(self.module, schedule.learning_rate)
         self.state = State()
+        self.on_save: Callable[[State], None] = lambda state: None
+        """What else is to be written at every save."""
+        self._feed = Feed(lambda step: stage.inputs(chain, step), self.device)
+        self._captured: Captured | None = None
+        self._since: list[Losses] = []
+
+    @property
+    def precision(self) -> Precision:
+        """The context in which the networks run."""
+        return devices.precision_of(self.device, self.state.precision)
 
     def run(self, *, quiet: bool = False) -> State:
         """Train until the minutes are used up, then write the averaged weights and a loss plot."""
         self.own.mkdir(parents=True, exist_ok=True)
-        precision = faster_precision(lambda: self._total(np.random.default_rng(0)))
+        self.state.precision = self.state.precision or self._faster_precision()
+        total_s = 60 * self.schedule.minutes
         columns = (TextColumn("step {task.fields[step]} loss {task.fields[loss]:.4f}"), BarColumn())
-        log = SummaryWriter(str(self.own / "log"))
-        with Progress(*columns, TimeRemainingColumn(), disable=quiet) as progress:
-            bar = progress.add_task("", total=60 * self.schedule.minutes, step=0, loss=float("nan"))
+        hidden = quiet or devices.rank() > 0
+        with (
+            SummaryWriter(str(self.own / "log")) as log,
+            Progress(*columns, TimeRemainingColumn(), disable=hidden) as progress,
+        ):
+            bar = progress.add_task("", total=total_s, step=0, loss=math.nan)
             saved_s = self.state.trained_s
-            while self.state.trained_s < 60 * self.schedule.minutes:
-                loss = self.step(precision, log)
-                progress.update(
-                    bar, completed=self.state.trained_s, step=self.state.step, loss=loss
-                )
+            while self.state.trained_s < total_s:
+                self.step(log)
+                loss = summed(self.state.curve[-1][1]) if self.state.curve else math.nan
+                step, done_s = self.state.step, self.state.trained_s
+                progress.update(bar, completed=done_s, step=step, loss=loss)
                 if self.state.trained_s - saved_s > SAVE_EVERY_S:
                     self.save()
                     saved_s = self.state.trained_s
-        log.close()
         self.save()
         return self.state
 
-    def step(self, precision: Precision, log: SummaryWriter) -> float:
-        """One update from a batch that the seed and the step number decide; gives the loss."""
-        began = time.monotonic()
-        state = self.state
-        for group in (group for one in self.optimizers for group in one.param_groups):
-            group["lr"] = self.schedule.rate(state.step, state.trained_s)
-        with precision():
-            losses = self.stage.losses(self.cache, np.random.default_rng([self.seed, state.step]))
-        total = torch.stack(list(losses.values())).sum()
-        self.module.zero_grad()
-        total.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
-        if torch.isfinite(norm) and torch.isfinite(total):
-            for one in self.optimizers:
-                one.step()
+    def step(self, log: SummaryWriter) -> None:
+        """One update from inputs that the seed and the step number decide."""
+        began, state = time.monotonic(), self.state
+        losses = self._computed(self._feed.take(state.step))
+        self._feed.prepare(state.step + 1)
+        devices.share([p.grad for p in self.module.parameters() if p.grad is not None])
+        if self.optimizer.step(self.schedule.rate(state.step, state.trained_s)):
             self.average.update_parameters(self.module)
         else:
             state.skipped += 1
         state.step += 1
-        state.trained_s += time.monotonic() - began
-        if state.step % LOG_EVERY == 0:
-            self._log(losses, log)
-        return float(total.detach())
+        taken_s = time.monotonic() - began
+        state.trained_s = devices.agreed(state.trained_s + taken_s, self.device)
+        self._log(losses, log)
 
-    def _total(self, rng: np.random.Generator) -> Tensor:
-        return torch.stack(list(self.stage.losses(self.cache, rng).values())).sum()
+    def _computed(self, inputs: Inputs) -> Losses:
+        """Losses of the inputs; their gradients are where the optimizer finds them."""
+        if self.device.type != "cuda":
+            return self._compute(*inputs)
+        if self._captured is None:
+            self._captured = Captured(self._compute, inputs)
+        return {name: value.clone() for name, value in self._captured(*inputs).items()}
 
-    def _validated(self, valid: PairCache) -> float:
+    def _compute(self, *inputs: Tensor) -> Losses:
+        self.module.zero_grad(set_to_none=False)
+        with self.precision():
+            outcome = self.stage.outcome(*inputs)
+        outcome.objective.backward()  # type: ignore[no-untyped-call]
+        return {name: value.detach() for name, value in outcome.losses.items()}
+
+    def _faster_precision(self) -> str:
+        inputs = self._feed.take(0)
+
+        def compute(precision: Precision) -> None:
+            with precision():
+                outcome = self.stage.outcome(*inputs)
+            outcome.objective.backward()  # type: ignore[no-untyped-call]
+
+        return devices.faster_precision(self.device, compute)
+
+    def _validated(self, valid: Chain) -> float:
         """The loss of the averaged weights on the same batches every time."""
         own = {name: value.clone() for name, value in self.module.state_dict().items()}
         self.module.load_state_dict(self.average.module.state_dict())
-        with torch.no_grad():
-            rngs = [np.random.default_rng([self.seed, i]) for i in range(VALIDATED)]
-            total = sum(_sum(self.stage.losses(valid, rng)) for rng in rngs)
+        total = 0.0
+        for step in range(0, 2 * VALIDATED, 2):  # every other batch is made of earlier ones
+            inputs = self.stage.inputs(valid, step)
+            # A critic's corrections come of gradients; nothing else needs any here.
+            with self.precision(), torch.set_grad_enabled(bool(self.stage.helpers)):
+                losses = self.stage.outcome(*inputs).losses
+            total += summed({name: float(value) for name, value in losses.items()})
         self.module.load_state_dict(own)
         return total / VALIDATED
 
     def _log(self, losses: Losses, log: SummaryWriter) -> None:
-        for name, value in losses.items():
-            log.add_scalar(name, float(value.detach()), self.state.step)
-        self.state.history.append((self.state.step, _sum(losses)))
+        self._since.append(losses)
+        if self.state.step % LOG_EVERY:
+            return
+        names = self._since[0]
+        means = {n: float(torch.stack([one[n] for one in self._since]).mean()) for n in names}
+        self._since.clear()
+        for name, value in means.items():
+            log.add_scalar(name, value, self.state.step)
+        self.state.curve.append((self.state.step, means))
 
     def save(self) -> None:
-        """Write weights (averaged), resumable state and the loss plot."""
+        """Write weights (averaged), resumable state and the loss plot; the first process does."""
+        if devices.rank():
+            return
         if self.valid is not None:
             self.state.valid.append((self.state.step, self._validated(self.valid)))
-        config: ModelConfig = self.stage.config
+        facts = {"step": str(self.state.step), "minutes": f"{self.state.trained_s / 60:.1f}"}
         averaged = self.average.module.get_submodule("")
         for name in self.stage.parts:
-            save_part(
-                averaged.get_submodule(name),
-                config,
-                self.out / f"{name}.safetensors",
-                torch.float32,
-                step=str(self.state.step),
-                minutes=f"{self.state.trained_s / 60:.1f}",
-            )
+            part, path = averaged.get_submodule(name), self.out / f"{name}.safetensors"
+            save_part(part, self.stage.config, path, torch.float32, **facts)
         partial = self.own / "state.partial"
-        torch.save(
-            {
-                "state": vars(self.state),
-                "module": self.module.state_dict(),
-                "average": self.average.state_dict(),
-                "optimizers": [one.state_dict() for one in self.optimizers],
-            },
-            partial,
-        )
+        torch.save(self._saved(), partial)
         partial.rename(self.own / "state.pt")
-        plot_losses(self.state.history, self.state.valid, self.own / "loss.png")
+        curve = [(step, summed(losses)) for step, losses in self.state.curve]
+        plot_losses(curve, self.state.valid, self.own / "loss.png")
+        self.on_save(self.state)
+
+    def _saved(self) -> dict[str, Any]:
+        return {
+            "state": vars(self.state),
+            "module": self.module.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizers": [one.state_dict() for one in self.optimizer.all],
+        }
 
     def resume(self) -> None:
         """Continue from `state.pt` of the run folder."""
-        saved = torch.load(self.own / "state.pt", weights_only=True)
+        saved = torch.load(self.own / "state.pt", weights_only=True, map_location=self.device)
         self.state = State(**saved["state"])
         self.module.load_state_dict(saved["module"])
         self.average.load_state_dict(saved["average"])
-        for one, state in zip(self.optimizers, saved["optimizers"], strict=True):
+        for one, state in zip(self.optimizer.all, saved["optimizers"], strict=True):
             one.load_state_dict(state)
 
 
-def optimizers(module: nn.Module, learning_rate: float) -> tuple[torch.optim.Optimizer, ...]:
-    """Muon for the matrices inside blocks, AdamW for the rest (Jordan 2024; Liu 2025 for the rate).
-
-    Steps whose matrices have even singular values get further with every batch.
-    """
-    named = dict(module.named_parameters())
-    inner = [name for name, value in named.items() if ".blocks." in name and value.ndim == 2]
-    rest = [value for name, value in named.items() if name not in inner]
-    adam = torch.optim.AdamW(rest, lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
-    if not inner:
-        return (adam,)
-    matrices = [named[name] for name in inner]
-    muon = torch.optim.Muon(
-        matrices, lr=learning_rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
-    )
-    return muon, adam
-
-
-def _sum(losses: Losses) -> float:
-    """How far the model is from what it learns, whatever its critic makes of it."""
-    return sum(float(value.detach()) for name, value in losses.items() if name not in ADVERSARIAL)
-
-
-def ramped_ema(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """Exponential moving average whose memory grows with the run, so that a start fades early."""
-
-    def update(average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-        ramp = (1 + int(count)) / (10 + int(count))
-        return average.lerp(current, 1 - min(decay, ramp))
-
-    return update
-
-
-def faster_precision(loss: Callable[[], Tensor]) -> Precision:
-    """bf16 autocast or fp32, whichever does a step sooner on this machine (it differs by CPU)."""
-
-    def bf16() -> AbstractContextManager[object]:
-        return torch.autocast("cpu", torch.bfloat16)
-
-    def seconds(precision: Precision) -> float:
-        best = float("inf")
-        for _ in range(3):
-            began = time.monotonic()
-            with precision():
-                value = loss()
-            value.backward()  # type: ignore[no-untyped-call]
-            best = min(best, time.monotonic() - began)
-        return best
-
-    return bf16 if seconds(bf16) < seconds(nullcontext) else nullcontext
+def summed(losses: dict[str, float]) -> float:
+    """How far a model is from what it learns, whatever its critic makes of it."""
+    return sum(value for name, value in losses.items() if name not in ADVERSARIAL)

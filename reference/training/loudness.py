@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..frontend import constant, hann
+
 N_FFT_S, TOP_HZ = 0.032, 8000.0
 BANDS = 49
 SPEECH_DB = 79.0
@@ -49,35 +51,35 @@ def _bounded(disturbance: Tensor) -> Tensor:
 
 def _bark_power(wave: Tensor, rate_hz: int) -> Tensor:
     n_fft = round(N_FFT_S * rate_hz)
-    window = torch.hann_window(n_fft, dtype=wave.dtype, device=wave.device)
+    window = hann(n_fft, wave.device)
     spectrum = torch.stft(wave, n_fft, n_fft // 2, window=window, center=False, return_complex=True)
-    weights = _bark_weights(n_fft, rate_hz).to(wave)
+    weights = _bark_weights(n_fft, rate_hz, wave.device)
     power = spectrum[:, : len(weights)].abs().square().transpose(1, 2)  # (B, T, bins)
     return power @ weights
 
 
 @cache
-def _bark_weights(n_fft: int, rate_hz: int) -> Tensor:
+def _bark_weights(n_fft: int, rate_hz: int, device: torch.device) -> Tensor:
     """(bins, BANDS): each bin's share in the two bands that it lies between."""
     frequency_hz = np.arange(round(TOP_HZ / rate_hz * n_fft)) * rate_hz / n_fft
     places = _bark(frequency_hz) / _bark(np.asarray(TOP_HZ)) * (BANDS - 1)
     shares = np.maximum(0, 1 - np.abs(places[:, None] - np.arange(BANDS)))
-    return torch.from_numpy(shares.astype(np.float32))
+    return constant(shares.astype(np.float32), device)
 
 
 def _loudness(power: Tensor) -> Tensor:
-    threshold = _threshold().to(power)
+    threshold = _threshold(power.device)
     ratio = 0.5 + 0.5 * power / threshold
     return ((threshold / 0.5) ** STEEPNESS * (ratio**STEEPNESS - 1)).clamp(min=0)
 
 
 @cache
-def _threshold() -> Tensor:
+def _threshold(device: torch.device) -> Tensor:
     """(BANDS,): power of what is just heard in each band (Terhardt 1979)."""
     places = np.arange(BANDS) / (BANDS - 1) * _bark(np.asarray(TOP_HZ))
     khz = np.maximum(0.6 * np.sinh(places / 6), 0.05)
     level_db = 3.64 * khz**-0.8 - 6.5 * np.exp(-0.6 * (khz - 3.3) ** 2) + 1e-3 * khz**4
-    return torch.from_numpy((10 ** (level_db / 10)).astype(np.float32))
+    return constant((10 ** (level_db / 10)).astype(np.float32), device)
 
 
 def _bark(frequency_hz: np.ndarray) -> np.ndarray:

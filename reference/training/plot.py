@@ -11,7 +11,7 @@ Curve = Sequence[tuple[int, float]]
 """(step, loss), in order."""
 
 
-def plot_losses(history: Curve, valid: Curve, path: Path, *, smooth: int = 25) -> None:
+def plot_losses(history: Curve, valid: Curve, path: Path, *, smooth: int = 5) -> None:
     """Write loss against step as PNG: each logged value, their running mean, and on new voices."""
     from matplotlib.figure import Figure
 

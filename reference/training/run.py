@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...core.errors import UsageError
+import torch
+
+from ...core.errors import IntegrityError, UsageError
 from ...core.weights import weights_file
 from ..config import ModelConfig
-from ..model import load_part
-from .cache import PairCache, open_or_render
+from ..data.bank import Sounds
+from ..data.chain import Chain
+from ..data.material import SPEEDS
+from ..data.prepared import INDEX, open_prepared, origin, prepare, read_index
+from ..model import PARTS, Model, load_part
+from . import devices, log
+from .critic import LARGE, SMALL
 from .loop import Schedule, State, Trainer
-from .stages import AutoencoderStage, DecoderStage, DenoiserStage, RecoveryStage, Stage
+from .polish import POLISHED, PolishStage
+from .stages import AutoencoderStage, DenoiserStage, RecoveryStage, Stage, samples_of
 
-STAGES = ("recovery", "autoencoder", "denoiser", "decoder")
+STAGES = ("recovery", "autoencoder", "denoiser", "polish")
+NEEDED = {
+    "recovery": (),
+    "autoencoder": ("recovery",),
+    "denoiser": ("recovery", "encoder"),
+    "polish": PARTS,
+}
+"""Parts that a stage needs trained already."""
+BATCHES = {"recovery": 24, "autoencoder": 24, "denoiser": 48, "polish": 12}
+CODED = 2
+"""Codecs that half of the clips are heard through, each another time."""
 
 
 @dataclass(frozen=True)
@@ -26,63 +46,131 @@ class Job:
     out: Path
     config: ModelConfig
     minutes: float
-    variants: int = 6
     seed: int = 0
     learning_rate: float = 1e-3
     init: Path | None = None
     """Folder of trained parts to start from instead of from random weights."""
-    adversary: float = 1.0
-    """Weight of the critic of the decoder stage."""
+    cache: Path | None = None
+    """Folder of prepared speech; None: one in `out`."""
+    device: str = devices.AUTO
+    batch: int | None = None
+    """Crops of a step in each process; None: the stage's own."""
+    critic: bool = True
+    """Whether a polish learns against a critic."""
+    parts: tuple[str, ...] = POLISHED
+    """What a polish trains."""
+    command: str = ""
+
+    @property
+    def size(self) -> int:
+        """Crops of a step in each process."""
+        return self.batch or BATCHES[self.stage]
 
 
 def train(job: Job, *, resume: bool, quiet: bool) -> State:
-    """Run a stage; raises `UsageError` where an earlier stage or a state to resume is missing."""
-    stage = _stage(job)
-    if job.init is not None and not resume:
-        for name, part in stage.parts.items():
-            load_part(part, weights_file(job.init, name))
-    cache = open_or_render(
-        job.data, "train", job.out / "cache" / "train", variants=job.variants, seed=job.seed
-    )
-    schedule = Schedule(job.minutes, learning_rate=job.learning_rate)
-    trainer = Trainer(stage, cache, job.out, schedule, valid=_valid(job), seed=job.seed)
-    begun = (trainer.own / "state.pt").exists()
-    if begun != resume:
-        raise UsageError(
-            f"{trainer.own}: holds a run already; give --resume or another --out"
-            if begun
-            else f"{trainer.own}: nothing to resume"
-        )
-    if resume:
-        trainer.resume()
-    return trainer.run(quiet=quiet)
+    """Run a stage; raises `UsageError` where data, device or an earlier stage is missing."""
+    device = devices.chosen(job.device)
+    with devices.processes(device):
+        torch.manual_seed(job.seed)
+        model = _model(job).to(device)
+        stage = stage_of(job, model, device)
+        chain = _chain(job, "train", device)
+        _check_crops(stage, chain)
+        schedule = Schedule(job.minutes, learning_rate=job.learning_rate)
+        trainer = Trainer(stage, chain, job.out, schedule, valid=_valid(job, device))
+        _check_begun(trainer.own, resume=resume)
+        record = log.begun(job, stage, device, resumed=resume)
+        trainer.on_save = lambda state: log.write(record, state, job.out)
+        if resume:
+            trainer.resume()
+        return trainer.run(quiet=quiet)
 
 
-def _valid(job: Job) -> PairCache | None:
-    """Validation speech, where the data has any."""
-    folder = job.out / "cache" / "valid"
-    try:
-        return open_or_render(job.data, "valid", folder, variants=1, seed=job.seed)
-    except UsageError:
-        return None
-
-
-def _stage(job: Job) -> Stage:
+def stage_of(job: Job, model: Model, device: torch.device) -> Stage:
+    """The stage that a job is about, on a model's parts."""
+    critic = (LARGE if device.type == "cuda" else SMALL) if job.critic else None
     makers: dict[str, Callable[[], Stage]] = {
-        "recovery": lambda: RecoveryStage(job.config),
-        "autoencoder": lambda: AutoencoderStage(job.config, _earlier(job, "recovery")),
-        "denoiser": lambda: DenoiserStage(
-            job.config, _earlier(job, "recovery"), _earlier(job, "encoder")
-        ),
-        "decoder": lambda: DecoderStage(
-            job.config, _earlier(job, "denoiser").parent, adversary=job.adversary
-        ),
+        "recovery": lambda: RecoveryStage(model, batch=job.size),
+        "autoencoder": lambda: AutoencoderStage(model, batch=job.size),
+        "denoiser": lambda: DenoiserStage(model, batch=job.size),
+        "polish": lambda: PolishStage(model, batch=job.size, parts=job.parts, critic=critic),
     }
     return makers[job.stage]()
 
 
-def _earlier(job: Job, part: str) -> Path:
-    path = job.out / f"{part}.safetensors"
-    if not path.exists():
-        raise UsageError(f"{path} is missing: train its stage into the same --out first")
-    return path
+def sounds_of(data: Path, split: str, cache: Path, device: torch.device) -> Sounds:
+    """Prepared speech of a split, prepared first where `cache` holds none.
+
+    Raises `UsageError` for a cache of other data.
+    """
+    folder = cache / split
+    if devices.rank() == 0 and not (folder / INDEX).exists():
+        speeds, variants = (SPEEDS, CODED) if split == "train" else ((1.0,), 0)
+        prepare(data, split, folder, speeds=speeds, variants=variants)
+    devices.wait()
+    if read_index(folder)["origin"] != origin(data, split):
+        raise UsageError(f"{folder} was prepared from other data than {data}; name another --cache")
+    return Sounds(open_prepared(folder), device)
+
+
+def _chain(job: Job, split: str, device: torch.device) -> Chain:
+    sounds = sounds_of(job.data, split, job.cache or job.out / "cache", device)
+    return Chain(sounds, seed=job.seed, part=devices.rank())
+
+
+def _valid(job: Job, device: torch.device) -> Chain | None:
+    """Validation speech, where the data has any."""
+    with suppress(UsageError):
+        return _chain(job, "valid", device)
+    return None
+
+
+def _model(job: Job) -> Model:
+    """A model with the weights of earlier stages, of `init`, or random ones where these may be."""
+    try:
+        job.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{job.out}: cannot be written to: {error}") from error
+    model = Model(job.config)
+    for part in PARTS:
+        if (path := _found(job, part)) is not None:
+            load_part(model.get_submodule(part), path)
+            own = job.out / f"{part}.safetensors"
+            if devices.rank() == 0 and not own.exists():
+                shutil.copyfile(path, own)
+        elif part in NEEDED[job.stage]:
+            raise UsageError(
+                f"{job.out / part}.safetensors is missing: train its stage into the same --out "
+                "first, or name a folder of trained parts as --init"
+            )
+    return model
+
+
+def _found(job: Job, part: str) -> Path | None:
+    own = job.out / f"{part}.safetensors"
+    if own.exists():
+        return own
+    if job.init is None:
+        return None
+    with suppress(IntegrityError):
+        return weights_file(job.init, part)
+    return None
+
+
+def _check_crops(stage: Stage, chain: Chain) -> None:
+    seconds = samples_of(stage.seconds, stage.config) / stage.config.front.sample_rate_hz
+    longest_s = float(chain.sounds.recorded.lengths.max()) / stage.config.front.sample_rate_hz
+    if longest_s < seconds:
+        raise UsageError(
+            f"the longest clip has {longest_s:.1f} s; crops of this stage need {seconds:.1f} s"
+        )
+
+
+def _check_begun(own: Path, *, resume: bool) -> None:
+    if (own / "state.pt").exists() == resume:
+        return
+    raise UsageError(
+        f"{own}: nothing to resume"
+        if resume
+        else f"{own}: holds a run already; give --resume or another --out"
+    )

@@ -1,80 +1,100 @@
-"""The stages: what each one trains, on which batches, with which loss."""
+"""The stages: what each one trains, on which inputs, towards which objective.
+
+What is random is drawn beforehand, with the inputs: a step itself is a pure function of tensors,
+which a CUDA graph can hold.
+"""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import Protocol, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...core.frontend import FrontEnd
-from ...core.sampler import ddim, timesteps
-from .. import frontend
 from ..config import ModelConfig
-from ..decoder import Decoder
-from ..denoiser import Denoiser
-from ..encoder import Encoder
-from ..model import load_part
-from ..recovery import Recovery
-from .cache import PairCache
-from .critic import Critic
-from .crops import FULL_BAND_HZ, LatentCrops, as_tensor, samples_of, tensors_of, times_of
-from .losses import (
-    band_mask,
-    compressed_loss,
-    decoded_loss,
-    level_loss,
-    shape_loss,
-    waveform_loss,
-)
-from .loudness import loudness_loss
-from .noises import Rng
+from ..data.chain import Batch, Chain
+from ..model import Model
+from .objectives import decoding_losses, recovery_losses
 
-CRITIC_SAMPLES = 24_000
-ADVERSARIAL = frozenset({"critic", "fooled", "features"})
-"""Losses that move with a critic, so that they tell nothing of how far a training has come."""
+FULL_BAND_HZ = 15_000.0
+"""Stages that generate the top of the spectrum learn only from clips that have one."""
 Losses = dict[str, Tensor]
-M = TypeVar("M", bound=nn.Module)
+Inputs = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a batch: losses to be looked at, and what is to be minimised."""
+
+    losses: Losses
+    objective: Tensor
+
+    @classmethod
+    def of(cls, losses: Losses) -> Outcome:
+        """Losses whose sum is minimised."""
+        return cls(losses, torch.stack([value.float() for value in losses.values()]).sum())
 
 
 class Stage(Protocol):
-    """One thing to train: the module, and the losses of a random batch (their sum is minimised)."""
+    """One thing to train."""
 
     config: ModelConfig
-    parts: dict[str, nn.Module]
+    parts: Mapping[str, nn.Module]
     """Parts to train and to save, by the name of their file."""
-    helpers: dict[str, nn.Module]
+    helpers: Mapping[str, nn.Module]
     """Modules trained beside them that are of no use afterwards."""
+    batch: int
+    seconds: float
 
-    def losses(self, cache: PairCache, rng: Rng) -> Losses:
-        """Named losses of a fresh batch, already weighted."""
+    def inputs(self, chain: Chain, step: int) -> Inputs:
+        """What a step computes from, drawn by its number: (B, ...) on the chain's device."""
         ...
+
+    def outcome(self, *inputs: Tensor) -> Outcome:
+        """The losses of these inputs, already weighted."""
+        ...
+
+
+def samples_of(seconds: float, config: ModelConfig) -> int:
+    """Samples of a crop, a whole number of latent frames."""
+    hop = config.front.latent_hop
+    return round(seconds * config.front.sample_rate_hz / hop) * hop
+
+
+def crops_of(stage: Stage, chain: Chain, step: int, *, least_hz: float) -> Batch:
+    """The crops of a stage's step."""
+    samples = samples_of(stage.seconds, stage.config)
+    return chain.batch(step, stage.batch, samples, least_hz=least_hz)
+
+
+def trained(model: Model, *names: str) -> dict[str, nn.Module]:
+    """Parts of a model that are to be trained; all others of it are frozen."""
+    for name, part in model.named_children():
+        part.requires_grad_(requires_grad=name in names)
+    return {name: model.get_submodule(name) for name in names}
 
 
 class RecoveryStage:
     """Mask network: damaged spectrum to clean spectrum."""
 
-    def __init__(self, config: ModelConfig, *, batch: int = 6, seconds: float = 2.0) -> None:
-        self.config, self.batch, self.seconds = config, batch, seconds
-        self.recovery = Recovery(config)
-        self.parts: dict[str, nn.Module] = {"recovery": self.recovery}
-        self.helpers: dict[str, nn.Module] = {}
+    def __init__(self, model: Model, *, batch: int, seconds: float = 2.0) -> None:
+        self.config, self.batch, self.seconds = model.config, batch, seconds
+        self.model = model
+        self.parts: Mapping[str, nn.Module] = trained(model, "recovery")
+        self.helpers: Mapping[str, nn.Module] = {}
 
-    def losses(self, cache: PairCache, rng: Rng) -> Losses:
-        front = self.config.front
-        drawn = cache.draw(self.batch, samples_of(self.seconds, self.config), rng)
-        clean, damaged, bandwidth_hz = tensors_of(drawn)
-        recovered = self.recovery(frontend.stft(damaged, front)).float()
-        spectrum, wave = frontend.stft(clean, front), frontend.istft(recovered, front)
-        mask = band_mask(bandwidth_hz, front.bins, front.sample_rate_hz)
-        return {
-            "spectrum": compressed_loss(recovered, spectrum, mask, front),
-            "level": 0.15 * level_loss(recovered, spectrum, bandwidth_hz, front),
-            "shape": 0.2 * shape_loss(wave, clean),
-            "loudness": 0.24 * loudness_loss(wave, clean, front.sample_rate_hz),
-        }
+    def inputs(self, chain: Chain, step: int) -> Inputs:
+        batch = crops_of(self, chain, step, least_hz=0.0)
+        return batch.clean, batch.damaged, batch.bandwidth_hz
+
+    def outcome(self, *inputs: Tensor) -> Outcome:
+        clean, damaged, bandwidth_hz = inputs
+        recovered = self.model.recovered(damaged)
+        return Outcome.of(recovery_losses(recovered, clean, bandwidth_hz, self.config.front))
 
 
 class AutoencoderStage:
@@ -84,167 +104,86 @@ class AutoencoderStage:
     forgives what a few-step sampler gets wrong.
     """
 
-    def __init__(
-        self, config: ModelConfig, recovery: Path, *, batch: int = 12, seconds: float = 1.6
-    ) -> None:
-        self.config, self.batch, self.seconds = config, batch, seconds
-        self.recovery = frozen(Recovery(config), recovery)
-        self.encoder, self.decoder = Encoder(config), Decoder(config)
-        self.parts: dict[str, nn.Module] = {"encoder": self.encoder, "decoder": self.decoder}
-        self.helpers: dict[str, nn.Module] = {}
+    def __init__(self, model: Model, *, batch: int, seconds: float = 1.6) -> None:
+        self.config, self.batch, self.seconds = model.config, batch, seconds
+        self.model = model
+        self.parts: Mapping[str, nn.Module] = trained(model, "encoder", "decoder")
+        self.helpers: Mapping[str, nn.Module] = {}
 
-    def losses(self, cache: PairCache, rng: Rng) -> Losses:
-        front = self.config.front
-        samples = samples_of(self.seconds, self.config)
-        drawn = cache.draw(self.batch, samples, rng, least_hz=FULL_BAND_HZ)
-        clean, damaged, bandwidth_hz = tensors_of(drawn)
-        spectrum = frontend.stft(clean, front)
+    def inputs(self, chain: Chain, step: int) -> Inputs:
+        batch = crops_of(self, chain, step, least_hz=FULL_BAND_HZ)
+        draw = chain.draw(step)
+        noise = latent_noise(self, draw.normal)
+        share = draw.uniform(self.batch) * draw.coin(self.batch, 0.4)
+        disturbed = 0.4 * draw.uniform(self.batch)[..., None] * noise
+        return batch.clean, batch.damaged, batch.bandwidth_hz, share[..., None], disturbed
+
+    def outcome(self, *inputs: Tensor) -> Outcome:
+        clean, damaged, bandwidth_hz, share, disturbed = inputs
         with torch.no_grad():
-            recovered = self.recovery(frontend.stft(damaged, front)).float()
-        latent = self._disturbed(spectrum, recovered, rng)
-        restored = self.decoder(latent, recovered).float()
-        wave = frontend.istft(restored, front)
-        return decoding_losses(restored, wave, spectrum, clean, bandwidth_hz, front)
-
-    def _disturbed(self, spectrum: Tensor, recovered: Tensor, rng: Rng) -> Tensor:
-        front = self.config.front
-        latent: Tensor = self.encoder(frontend.log_mel(spectrum, front))
-        with torch.no_grad():
-            other = self.encoder(frontend.log_mel(recovered, front))
-        shape = (len(latent), 1, 1)
-        share = rng.uniform(size=shape) * (rng.uniform(size=shape) < 0.4)
-        level = rng.uniform(0.0, 0.4, size=shape)
-        mixed = latent + as_tensor(share) * (other - latent)
-        disturbed: Tensor = mixed + as_tensor(level) * as_tensor(rng.standard_normal(latent.shape))
-        return disturbed
-
-
-class DecoderStage:
-    """Decoder again, now on the latents that the trained denoiser draws in one or two steps.
-
-    It learns which errors to expect there, and where the recovered spectrum is the better witness.
-    """
-
-    def __init__(
-        self,
-        config: ModelConfig,
-        run: Path,
-        *,
-        batch: int = 12,
-        seconds: float = 1.6,
-        adversary: float = 1.0,
-    ) -> None:
-        self.config, self.batch, self.seconds = config, batch, seconds
-        self.adversary = adversary
-        self.recovery = frozen(Recovery(config), run / "recovery.safetensors")
-        self.encoder = frozen(Encoder(config), run / "encoder.safetensors")
-        self.denoiser = frozen(Denoiser(config), run / "denoiser.safetensors")
-        self.decoder = Decoder(config)
-        load_part(self.decoder, run / "decoder.safetensors")
-        self.parts: dict[str, nn.Module] = {"decoder": self.decoder}
-        self.critic = Critic(config.front.sample_rate_hz) if adversary else None
-        self.helpers: dict[str, nn.Module] = {} if self.critic is None else {"critic": self.critic}
-
-    def losses(self, cache: PairCache, rng: Rng) -> Losses:
-        front = self.config.front
-        samples = samples_of(self.seconds, self.config)
-        drawn = cache.draw(self.batch, samples, rng, least_hz=FULL_BAND_HZ)
-        clean, damaged, bandwidth_hz = tensors_of(drawn)
-        with torch.no_grad():
-            recovered = self.recovery(frontend.stft(damaged, front)).float()
-            condition = self.encoder(frontend.log_mel(recovered, front)).float()
-            latent = sampled(self.denoiser, condition, rng)
-        restored = self.decoder(latent, recovered).float()
-        spectrum = frontend.stft(clean, front)
-        wave = frontend.istft(restored, front)
-        losses = decoding_losses(restored, wave, spectrum, clean, bandwidth_hz, front)
-        if self.critic is None:
-            return losses
-        return losses | adversarial_losses(self.critic, wave, clean, rng, self.adversary)
+            recovered = self.model.recovered(damaged)
+            other = self.model.latent(recovered)
+        latent = self.model.latent(self.model.spectrum(clean))
+        latent = latent + share * (other - latent) + disturbed
+        restored = self.model.decoded(latent, recovered)
+        return Outcome.of(decoding_losses(restored, clean, bandwidth_hz, self.config.front))
 
 
 class DenoiserStage:
     """Diffusion model: x0-prediction of the clean latent from a noisy one and the recovered one."""
 
-    def __init__(
-        self,
-        config: ModelConfig,
-        recovery: Path,
-        encoder: Path,
-        *,
-        batch: int = 16,
-        seconds: float = 2.4,
-    ) -> None:
-        self.config = config
-        self.denoiser = Denoiser(config)
-        self.parts: dict[str, nn.Module] = {"denoiser": self.denoiser}
-        self.helpers: dict[str, nn.Module] = {}
-        self.crops = LatentCrops(
-            config.front,
-            frozen(Recovery(config), recovery),
-            frozen(Encoder(config), encoder),
-            batch,
-            samples_of(seconds, config),
-        )
+    def __init__(self, model: Model, *, batch: int, seconds: float = 2.4) -> None:
+        self.config, self.batch, self.seconds = model.config, batch, seconds
+        self.model = model
+        self.parts: Mapping[str, nn.Module] = trained(model, "denoiser")
+        self.helpers: Mapping[str, nn.Module] = {}
 
-    def losses(self, cache: PairCache, rng: Rng) -> Losses:
-        clean, recovered, noise = self.crops.draw(cache, rng)
-        time = times_of(rng.uniform(size=len(clean)), clean)
+    def inputs(self, chain: Chain, step: int) -> Inputs:
+        draw = chain.draw(step)
+        time = draw.uniform(self.batch)[:, 0]
+        return *latent_inputs(self, chain, step), time
+
+    def outcome(self, *inputs: Tensor) -> Outcome:
+        clean, damaged, noise, time = inputs
+        target, condition = latents_of(self.model, clean, damaged)
         angle = time[:, None, None] * (math.pi / 2)
-        noisy = torch.cos(angle) * clean + torch.sin(angle) * noise
-        predicted = self.denoiser(noisy, recovered, time).float()
-        return {"latent": ((predicted - clean) ** 2).mean()}
+        noisy = torch.cos(angle) * target + torch.sin(angle) * noise
+        predicted = self.model.denoiser(noisy, condition, time).float()
+        return Outcome.of({"latent": ((predicted - target) ** 2).mean()})
 
 
-def sampled(denoiser: nn.Module, condition: Tensor, rng: Rng) -> Tensor:
-    """Latents as a few-step sampler draws them: from noise, in one step or two."""
+class Noise(Protocol):
+    """Draws normal numbers of a shape."""
 
-    def denoise(noisy: Tensor, t: float) -> Tensor:
-        time = torch.full((len(noisy),), t, device=noisy.device)
-        return torch.as_tensor(denoiser(noisy, condition, time).float())
-
-    noise = as_tensor(rng.standard_normal(condition.shape)).to(condition)
-    latent: Tensor = ddim(denoise, condition, noise, timesteps(int(rng.integers(1, 3)), 1.0))
-    return latent
+    def __call__(self, *shape: int) -> Tensor:
+        """Numbers of this shape."""
+        ...
 
 
-def decoding_losses(
-    restored: Tensor,
-    wave: Tensor,
-    spectrum: Tensor,
-    clean: Tensor,
-    bandwidth_hz: Tensor,
-    front: FrontEnd,
-) -> Losses:
-    """What a restored spectrum (B, T, 2 * bins) and its wave (B, N) lack against the clean ones."""
-    mask = band_mask(bandwidth_hz, front.bins, front.sample_rate_hz)
-    return {
-        "spectrum": 4.0 * decoded_loss(restored, spectrum, mask, front),
-        "waveform": waveform_loss(wave, clean, bandwidth_hz, front.sample_rate_hz),
-        "level": 0.2 * level_loss(restored, spectrum, bandwidth_hz, front),
-        "shape": 0.5 * shape_loss(wave, clean),
-        "loudness": 0.2 * loudness_loss(wave, clean, front.sample_rate_hz),
-    }
+def latent_noise(stage: Stage, normal: Noise) -> Tensor:
+    """Noise (B, frames, C) of the latents of a stage's crops."""
+    front = stage.config.front
+    frames = samples_of(stage.seconds, stage.config) // front.latent_hop
+    return normal(stage.batch, frames, front.latent_channels)
 
 
-def adversarial_losses(
-    critic: Critic, restored: Tensor, clean: Tensor, rng: Rng, weight: float = 1.0
-) -> Losses:
-    """What a critic learns from waves (B, N) and what it corrects; it hears a part of half of them.
+def latent_inputs(stage: Stage, chain: Chain, step: int) -> Inputs:
+    """Clean and damaged crops (B, N), and noise for their latents."""
+    batch = crops_of(stage, chain, step, least_hz=FULL_BAND_HZ)
+    return batch.clean, batch.damaged, latent_noise(stage, chain.draw(step, 1).normal)
 
-    The whole would cost more than the decoder does.
+
+def times_of(chain: Chain, *times: np.ndarray) -> tuple[Tensor, ...]:
+    """Times (B,) where the chain is."""
+    return tuple(torch.from_numpy(one).float().to(chain.sounds.device) for one in times)
+
+
+@torch.no_grad()
+def latents_of(model: Model, clean: Tensor, damaged: Tensor) -> tuple[Tensor, Tensor]:
+    """Clean and recovered latents (B, frames, C) of waves (B, N), without gradient.
+
+    Stored latents would be cheaper, but a denoiser soon knows an hour of speech by heart.
     """
-    length = min(clean.shape[1], CRITIC_SAMPLES)
-    start = int(rng.integers(clean.shape[1] - length + 1))
-    count = -(-len(clean) // 2)
-    heard, true = (wave[:count, start : start + length] for wave in (restored, clean))
-    own, fooled, features = critic.losses(true, heard)
-    return {"critic": own, "fooled": 0.05 * weight * fooled, "features": 0.3 * weight * features}
-
-
-def frozen(module: M, weights: Path) -> M:
-    """The module with the weights of a finished stage, not to be trained."""
-    load_part(module, weights)
-    module.requires_grad_(requires_grad=False)
-    module.eval()
-    return module
+    spectra = torch.cat([model.spectrum(clean), model.recovered(damaged)])
+    target, condition = model.latent(spectra).chunk(2)
+    return target, condition

@@ -5,27 +5,30 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile as sf
 import soxr
 
-from ...core.errors import UsageError
+from ...core.errors import AudioError, UsageError
 from ...core.spec import Array
 
-SUFFIXES = (".flac", ".wav", ".ogg", ".mp3")
+SUFFIXES = (".flac", ".wav", ".ogg", ".opus", ".mp3", ".aiff")
 RATE_HZ = 48_000
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One file: where it is, whose voice, which language, and up to which frequency it sounds."""
+    """One file: where it is, whose voice, which language, and how far up it sounds."""
 
     path: Path
     speaker: str
     bandwidth_hz: float
     kind: str = ""
     language: str = ""
+    source: str = ""
+    """Where the recording is from, as its manifest says."""
 
 
 def speech(root: Path, split: str) -> tuple[Recording, ...]:
@@ -54,10 +57,27 @@ def rooms(root: Path, split: str) -> tuple[Recording, ...]:
 
 
 def read(recording: Recording) -> Array:
-    """The recording as mono 48 kHz (N,)."""
-    wave, rate = sf.read(recording.path, dtype="float32", always_2d=True)
+    """The recording as mono 48 kHz (N,); raises `AudioError` where it is no audio or not finite."""
+    try:
+        wave, rate = sf.read(recording.path, dtype="float32", always_2d=True)
+    except (OSError, sf.LibsndfileError) as error:
+        raise AudioError(f"{recording.path} is no audio that can be read: {error}") from error
     mono = wave.mean(axis=1)
+    if not np.isfinite(mono).all():
+        raise AudioError(f"{recording.path} holds a sample that is not a finite number")
     return np.asarray(mono if rate == RATE_HZ else soxr.resample(mono, rate, RATE_HZ), np.float32)
+
+
+def duration_s(recording: Recording) -> float:
+    """Length in seconds, as the file's header tells it."""
+    return float(_info(recording.path).duration)
+
+
+def _info(path: Path) -> Any:
+    try:
+        return sf.info(path)
+    except (OSError, sf.LibsndfileError) as error:
+        raise AudioError(f"{path} is no audio that can be read: {error}") from error
 
 
 def _listed(root: Path, split: str, pattern: str) -> list[Recording]:
@@ -72,12 +92,13 @@ def _listed(root: Path, split: str, pattern: str) -> list[Recording]:
 
 def _from_row(root: Path, row: dict[str, str]) -> Recording:
     bandwidth_hz = float(row.get("bandwidth_hz") or RATE_HZ / 2)
-    speaker, kind, language = (row.get(name) or "" for name in ("speaker", "kind", "lang"))
-    return Recording(root / row["path"], speaker, bandwidth_hz, kind, language)
+    names = ("speaker", "kind", "lang", "source")
+    speaker, kind, language, source = (row.get(name) or "" for name in names)
+    return Recording(root / row["path"], speaker, bandwidth_hz, kind, language, source)
 
 
 def _bare(path: Path) -> Recording:
-    return Recording(path, path.parent.name, min(RATE_HZ, sf.info(path).samplerate) / 2)
+    return Recording(path, path.parent.name, min(RATE_HZ, _info(path).samplerate) / 2)
 
 
 def _bare_split(index: int) -> str:

@@ -1,0 +1,56 @@
+"""Speech through lossy codecs, which run on files and not on tensors."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import soundfile as sf
+import soxr
+from scipy import signal
+
+from ...core.spec import Array
+from .corpus import RATE_HZ
+
+Rng = np.random.Generator
+CONTAINERS = (("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"), ("OGG", "OPUS"))
+OPUS_RATES_HZ, OTHER_RATES_HZ = (8000, 16_000, 24_000, 48_000), (16_000, 32_000, 48_000)
+LONGEST_DELAY_S = 0.06
+
+
+def coded(wave: Array, rng: Rng) -> Array:
+    """The wave (N,) through MP3, Vorbis or Opus at a poor setting, sometimes at a lower rate.
+
+    It comes back where it was: the codec's delay is taken out.
+    """
+    container, subtype = CONTAINERS[rng.integers(len(CONTAINERS))]
+    rate_hz = int(rng.choice(OPUS_RATES_HZ if subtype == "OPUS" else OTHER_RATES_HZ))
+    compression = float(rng.uniform(0.6, 1.0))
+    low = _resampled(wave, RATE_HZ, rate_hz)
+    gain = 0.5 / (float(np.abs(low).max()) + 1e-9)
+    made = _through(low * gain, rate_hz, container, subtype, compression) / gain
+    return _aligned(_resampled(made, rate_hz, RATE_HZ), wave)
+
+
+def _resampled(wave: Array, from_hz: int, to_hz: int) -> Array:
+    return wave if from_hz == to_hz else np.asarray(soxr.resample(wave, from_hz, to_hz), np.float32)
+
+
+def _through(wave: Array, rate_hz: int, container: str, subtype: str, compression: float) -> Array:
+    buffer = io.BytesIO()
+    about = {"format": container, "compression_level": compression}
+    with sf.SoundFile(buffer, "w", rate_hz, 1, subtype, **about) as file:
+        file.write(wave)
+    buffer.seek(0)
+    return np.asarray(sf.read(buffer, dtype="float32")[0], np.float32)
+
+
+def _aligned(made: Array, reference: Array) -> Array:
+    """Take out the delay of the codec, found by cross-correlation."""
+    length, longest = len(reference), round(LONGEST_DELAY_S * RATE_HZ)
+    fitted = np.pad(made, (0, max(0, length + longest - len(made))))
+    scores = signal.correlate(fitted[:length], reference, mode="full", method="fft")
+    around = scores[max(0, length - 1 - longest) : length + longest]
+    lag = int(np.argmax(around)) - min(longest, length - 1)
+    moved = fitted[lag:] if lag > 0 else np.pad(fitted, (-lag, 0))
+    return np.asarray(moved[:length], np.float32)

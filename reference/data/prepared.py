@@ -1,0 +1,121 @@
+"""Material prepared once, by `hiresldm prepare`, in a folder with a hash of every file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import IntegrityError, UsageError
+from ...core.manifest import sha256_of
+from . import corpus, rooms
+from .material import Clips, Coded, Material, Speech, assemble, encode
+
+INDEX = "index.json"
+KNOWN = ("speaker", "bandwidth_hz", "speed")
+"""What is known of every clip."""
+
+
+def prepare(
+    data: Path, split: str, folder: Path, *, speeds: Sequence[float], variants: int
+) -> None:
+    """Write a split's material into `folder`, whole or not at all, with a hash of every file.
+
+    Raises `UsageError` as `assemble` does, and for a folder that cannot be written to.
+    """
+    plain = assemble(data, split, speeds=speeds)
+    material = replace(plain, coded=encode(plain, variants=variants))
+    partial_folder = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial_folder, ignore_errors=True)
+    try:
+        partial_folder.mkdir(parents=True)
+        for name, values in _arrays(material):
+            np.save(partial_folder / f"{name}.npy", values, allow_pickle=False)
+        files = {path.name: sha256_of(path) for path in sorted(partial_folder.glob("*.npy"))}
+        index = {"origin": origin(data, split), "facts": facts(data, split), "files": files}
+        (partial_folder / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
+        partial_folder.rename(folder)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be written to: {error}") from error
+
+
+def open_prepared(folder: Path) -> Material:
+    """What `prepare` wrote, mapped into memory; raises `IntegrityError` for a changed file."""
+    index = read_index(folder)
+    for name, expected in index["files"].items():
+        if not (folder / name).is_file() or sha256_of(folder / name) != expected:
+            raise IntegrityError(f"{folder / name} is not what was prepared; delete {folder}")
+
+    def array(name: str) -> Any:
+        return np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False)
+
+    def clips(name: str) -> Clips:
+        return Clips(array(name), np.array(array(f"{name}_at")), np.array(array(f"{name}_length")))
+
+    speaker, bandwidth_hz, speed = (np.array(array(name)) for name in KNOWN)
+    speech = Speech(clips("recorded"), clips("target"), speaker, bandwidth_hz, speed)
+    variants = range(sum(name.startswith("coded") and "_" not in name for name in index["files"]))
+    coded_ones = tuple(Coded(clips(f"coded{v}"), np.array(array(f"coded{v}_of"))) for v in variants)
+    placed = rooms.Rooms(array("rooms"), np.array(array("rooms_direct")))
+    return Material(speech, clips("noise"), placed, coded_ones)
+
+
+def read_index(folder: Path) -> dict[str, Any]:
+    """What a prepared folder says of itself; raises `IntegrityError` where it says nothing."""
+    try:
+        index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise IntegrityError(f"{folder}: no readable {INDEX}: {error}") from error
+    return index
+
+
+def origin(data: Path, split: str) -> str:
+    """A hash of which recordings a split consists of, by path and size."""
+    sums = hashlib.sha256()
+    for recording in (*corpus.speech(data, split), *corpus.noises(data, split)):
+        size = recording.path.stat().st_size if recording.path.exists() else -1
+        sums.update(f"{recording.path.relative_to(data)} {recording.speaker} {size}\n".encode())
+    return sums.hexdigest()
+
+
+def facts(data: Path, split: str) -> dict[str, Any]:
+    """Minutes and counts of a split by source, for the log of a training."""
+    spoken, noises = corpus.speech(data, split), corpus.noises(data, split)
+    sources: dict[str, float] = {}
+    for recording in spoken:
+        source = recording.source or recording.speaker
+        sources[source] = sources.get(source, 0.0) + corpus.duration_s(recording) / 60
+    return {
+        "speech_minutes": round(sum(sources.values()), 1),
+        "speakers": len({recording.speaker for recording in spoken}),
+        "noise_minutes": round(sum(map(corpus.duration_s, noises)) / 60, 1),
+        "noises": len(noises),
+        "rooms": len(corpus.rooms(data, split)),
+        "sources": {name: round(minutes, 2) for name, minutes in sorted(sources.items())},
+    }
+
+
+def _arrays(material: Material) -> Iterator[tuple[str, np.ndarray]]:
+    speech = material.speech
+    yield from _arrays_of("recorded", speech.recorded)
+    yield from _arrays_of("target", speech.target)
+    yield from _arrays_of("noise", material.noise)
+    for name in KNOWN:
+        yield name, getattr(speech, name)
+    yield "rooms", material.rooms.responses
+    yield "rooms_direct", material.rooms.direct
+    for number, variant in enumerate(material.coded):
+        yield from _arrays_of(f"coded{number}", variant.clips)
+        yield f"coded{number}_of", variant.of
+
+
+def _arrays_of(name: str, clips: Clips) -> Iterator[tuple[str, np.ndarray]]:
+    yield name, clips.audio
+    yield f"{name}_at", clips.offsets
+    yield f"{name}_length", clips.lengths
