@@ -19,7 +19,7 @@ from . import learning, readme
 from .readme import ROOT
 from .report import Row, table
 
-LOG, TEMPLATE, CARD = "weights/log.json", "weights/card.md", "weights/README.md"
+LOG, TEMPLATE, CARD = "weights/edge/log.json", "weights/card.md", "weights/README.md"
 UNKNOWN = "not recorded"
 _BYTES = {"F32": 4, "F16": 2}
 

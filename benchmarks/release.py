@@ -26,7 +26,7 @@ WORK = Path("runs/release")
 STEPS: Steps = {
     "build": "hiresldm build weights/edge --weights $RUN --steps 1,2,4 --default-steps 1"
     " --overwrite",
-    "log": "cp $RUN/log.json weights/log.json",
+    "log": "cp $RUN/log.json weights/edge/log.json",
     "selftest": "hiresldm selftest weights/edge",
     "example": "hiresldm restore examples/noisy.wav runs/release/restored.wav --overwrite",
     "picture": "hiresldm plot examples/noisy.wav runs/release/restored.wav examples/clean.flac"
@@ -43,7 +43,7 @@ STEPS: Steps = {
     " --per-class 1 --out runs/release/recipe.json --report benchmarks/results/search.json",
     "evaluate": "hiresldm evaluate --data $DATA --bundle student=weights/edge --peer all"
     " --metrics all --out benchmarks/results/quality.json",
-    # Here "levels", once there is a benchmarks/levels.py.
+    "levels": "python -m hiresldm.benchmarks.levels $DATA benchmarks/results/levels.json",
     "bench": "hiresldm bench --steps 1 --steps 2 --steps 4 --out benchmarks/results/speed.json",
     "tables": "python -m hiresldm.benchmarks.readme",
     "card": "python -m hiresldm.benchmarks.card",

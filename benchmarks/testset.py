@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from ..core.errors import UsageError
 from ..core.spec import Array
 from ..reference.data.bank import Sounds
-from ..reference.data.corpus import RATE_HZ, Recording
+from ..reference.data.corpus import RATE_HZ
 from ..reference.data.draws import Draw
 from ..reference.data.kinds import KINDS, Damage, together
 from ..reference.data.material import Material, assemble
@@ -81,11 +81,18 @@ def by_turns(material: Material, count: int, rng: np.random.Generator) -> list[i
     return [clips[turn % len(clips)] for clips, turn in turns]
 
 
+def undamaged(material: Material, index: int, kind: str, longest_s: float = LONGEST_S) -> Pair:
+    """A clip as it was recorded and as it should sound, in a class."""
+    recording, count = material.speech.recordings[index], round(longest_s * RATE_HZ)
+    clips = (material.speech.target, material.speech.recorded)
+    clean, recorded = (own.wave(index)[:count] for own in clips)
+    about = (recording.path.stem, recording.speaker, recording.bandwidth_hz)
+    return Pair(kind, (), *about, clean, recorded, recording.language)
+
+
 def _pair(material: Material, index: int, kind: str, damage: Damage, draw: Draw) -> Pair:
-    recorded, target = _clip(material, index, LONGEST_S)
-    kinds = _kinds(kind, draw)
-    damaged = damage(recorded, kinds, draw)
-    return _named(kind, kinds, material.speech.recordings[index], target, damaged)
+    pair, kinds = undamaged(material, index, kind), _kinds(kind, draw)
+    return replace(pair, kinds=kinds, damaged=damage(pair.damaged, kinds, draw))
 
 
 def _kinds(kind: str, draw: Draw) -> tuple[str, ...]:
@@ -98,24 +105,11 @@ def _talkers(material: Material, first: int, second: int, draw: Draw) -> Pair:
     """Two clips with a pause between them."""
     gain = np.float32(10 ** (-draw.rng.uniform(*SOFTER_DB) / 20))
     pause = np.zeros(round(PAUSE_S * RATE_HZ), np.float32)
-    one, other = (_clip(material, index, LONGEST_S / 2 - PAUSE_S) for index in (first, second))
-    damaged, clean = (
-        np.concatenate([loud, pause, soft * gain]) for loud, soft in zip(one, other, strict=True)
+    longest_s = LONGEST_S / 2 - PAUSE_S
+    one, other = (undamaged(material, i, TALKERS, longest_s) for i in (first, second))
+    return replace(
+        one,
+        bandwidth_hz=min(one.bandwidth_hz, other.bandwidth_hz),
+        clean=np.concatenate([one.reference, pause, other.reference * gain]),
+        damaged=np.concatenate([one.damaged, pause, other.damaged * gain]),
     )
-    pair = _named(TALKERS, (), material.speech.recordings[first], clean, damaged)
-    heard_hz = min(material.speech.recordings[i].bandwidth_hz for i in (first, second))
-    return Pair(**vars(pair) | {"bandwidth_hz": heard_hz})
-
-
-def _clip(material: Material, index: int, longest_s: float) -> tuple[Array, Array]:
-    """A clip as recorded and as it should sound, both (N,)."""
-    clips = (material.speech.recorded, material.speech.target)
-    recorded, target = (own.wave(index)[: round(longest_s * RATE_HZ)] for own in clips)
-    return recorded, target
-
-
-def _named(
-    kind: str, kinds: tuple[str, ...], recording: Recording, clean: Array, damaged: Array
-) -> Pair:
-    about = (recording.path.stem, recording.speaker, recording.bandwidth_hz)
-    return Pair(kind, kinds, *about, clean, damaged, recording.language)

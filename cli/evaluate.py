@@ -59,7 +59,7 @@ def evaluate(
             show_default="fast",
         ),
     ] = None,
-    per_class: Annotated[int, typer.Option(min=1, help="Clips of each kind of damage.")] = 12,
+    per_class: Annotated[int, typer.Option(min=1, help="Clips of each kind of damage.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Seed of clips, damage and noise.")] = 0,
     threads: Annotated[
         int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")

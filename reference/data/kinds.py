@@ -37,7 +37,7 @@ class Damage:
 
     def __call__(self, clean: Array, kinds: Sequence[str], draw: Draw) -> Array:
         """The clip (N,) at 48 kHz damaged by `kinds` in order; the length stays."""
-        wave = torch.from_numpy(clean)[None]
+        wave = waves_of(clean)
         for kind in kinds:
             wave = self._effects[kind](wave, draw)
         return wave[0].numpy()
@@ -47,6 +47,11 @@ class Damage:
 
     def _reverb(self, wave: Tensor, draw: Draw) -> Tensor:
         return effects.reverberate(wave, self.sounds.rooms, self.sounds.direct, draw)
+
+
+def waves_of(clip: Array) -> Tensor:
+    """A clip (N,) as a batch of one."""
+    return torch.from_numpy(clip)[None]
 
 
 def together(draw: Draw) -> tuple[str, ...]:
