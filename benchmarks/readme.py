@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.restorer import PARTS
-from . import per_speaker, report, tables
+from . import levels, per_speaker, report, tables
 from .peers.load import NAMES
 from .quality import ALL
 from .report import Row, interval_text, mean_text, table
@@ -180,6 +180,7 @@ TABLES: Tables = {
     "noise": ("quality.json", noise),
     "classes": ("quality.json", by_class),
     "speakers": ("quality.json", speakers),
+    "levels": ("levels.json", levels.markdown),
     "sizes": ("build.json", sizes),
     "heard": ("build.json", tables.heard),
     "mixes": ("search.json", tables.mixes),

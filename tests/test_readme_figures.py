@@ -39,7 +39,7 @@ def test_tables_show_the_metrics_that_a_result_holds():
     assert row.endswith("| 2.00 (2.00 to 2.00) | yes | yes |")  # less is better
 
 
-@pytest.mark.parametrize("name", ["quality", "speed"])
+@pytest.mark.parametrize("name", ["quality", "speed", "levels"])
 def test_the_results_are_of_the_embedded_model(name: str):
     result = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     model = result["models"][readme.SHIPPED] if name == "quality" else result["model"]
