@@ -18,12 +18,17 @@ ADVERSARY = 0.35
 def recovery_losses(
     recovered: Tensor, clean: Tensor, bandwidth_hz: Tensor, front: FrontEnd
 ) -> dict[str, Tensor]:
-    """What a recovered spectrum (B, T, 2 * bins) lacks against clean waves (B, N)."""
+    """What a recovered spectrum (B, T, 2 * bins) lacks against clean waves (B, N).
+
+    Squared errors ask for the mean of what may be, which is haze around speech; the absolute error
+    of logarithms asks for the median, which is speech or silence.
+    """
     spectrum, wave = frontend.stft(clean, front), frontend.istft(recovered, front)
     mask = losses.band_mask(bandwidth_hz, front.bins, front.sample_rate_hz)
     return {
         "spectrum": losses.compressed_loss(recovered, spectrum, mask, front),
         "missing": 0.8 * losses.missing_loss(recovered, spectrum, mask, front),
+        "waveform": 0.3 * losses.waveform_loss(wave, clean, bandwidth_hz, front.sample_rate_hz),
         "level": 0.15 * losses.level_loss(recovered, spectrum, bandwidth_hz, front),
         "shape": 0.2 * losses.shape_loss(wave, clean),
         "loudness": 0.24 * loudness_loss(wave, clean, front.sample_rate_hz),
