@@ -208,6 +208,6 @@ def _teacher_sha256(job: Job) -> str:
 
 
 def _peak_bytes(device: str) -> int | None:
-    if torch.device(device).type == "cuda":
+    if devices.chosen(device).type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return peak_bytes()

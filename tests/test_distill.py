@@ -46,9 +46,12 @@ class Toy(nn.Module):
 
 
 def toy_batch(size: int = 512) -> tuple[Tensor, Tensor, Tensor]:
-    condition = torch.randn(size, 1)
-    clean = condition + torch.randn(size, 1).sign() + SPREAD * torch.randn(size, 1)
-    return clean, condition, torch.randn(size, 1)
+    """Clean, condition, noise; every draw comes with its mirror image, or one mode may win."""
+    condition = torch.randn(size // 2, 1)
+    offset = torch.randn(size // 2, 1).sign() + SPREAD * torch.randn(size // 2, 1)
+    noise = torch.randn(size // 2, 1)
+    clean = torch.cat([condition + offset, condition - offset])
+    return clean, torch.cat([condition, condition]), torch.cat([noise, -noise])
 
 
 def fit(network: Toy, loss: Callable[[float], Tensor], steps: int) -> None:
@@ -111,7 +114,7 @@ def test_the_consistency_student_draws_both_modes_in_one_step(teacher: Toy):
         t, r = (torch.from_numpy(x).float() for x in times)
         return consistency_loss(lambda z, at: student(z, condition, at, at), clean, noise, t, r)
 
-    fit(student, loss, 2000)
+    fit(student, loss, 3000)
     upper, distance, spread = one_step(student, 1.0)
     assert 0.35 < upper < 0.65
     assert distance < 0.35

@@ -170,7 +170,7 @@ class Trainer:
             # A critic's corrections come of gradients; nothing else needs any here.
             with self.precision(), torch.set_grad_enabled(bool(self.stage.helpers)):
                 losses = self.stage.outcome(*inputs).losses
-            total += summed({name: float(value) for name, value in losses.items()})
+            total += summed({name: float(value.detach()) for name, value in losses.items()})
         self.module.load_state_dict(own)
         return total / VALIDATED
 
