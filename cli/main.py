@@ -5,11 +5,11 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from ..core.errors import ToolkitError
+from ..core.errors import BackendMissingError, ToolkitError
 from .bench import bench
 from .build import build
 from .calibrate import calibrate
@@ -45,6 +45,20 @@ app.command("parity")(parity)
 app.command("selftest")(selftest)
 
 
+EXTRAS = {
+    "prepare": "train",
+    "train": "train",
+    "distill": "train",
+    "calibrate": "export",
+    "search": "export",
+    "build": "export",
+    "parity": "export",
+    "evaluate": "quality",
+    "steps": "quality",
+}
+"""What to install for the verbs that need more than restoring does."""
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit; a `ToolkitError` becomes one line and its exit code."""
     # The default end by SIGTERM would skip every clean-up and leave drafts behind.
@@ -52,8 +66,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         app(args=argv)
     except ToolkitError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _fail(error)
+    except ModuleNotFoundError as error:
+        verb = next((word for word in argv or sys.argv[1:] if word in EXTRAS), None)
+        if verb is None:
+            raise
+        install = f"install it with: pip install 'hiresldm[{EXTRAS[verb]}]'"
+        _fail(BackendMissingError(f"{verb} needs {error.name}, which is missing; {install}"))
+
+
+def _fail(error: ToolkitError) -> NoReturn:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(error.exit_code)
 
 
 def _show_version(wanted: bool) -> None:

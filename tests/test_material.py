@@ -1,5 +1,6 @@
 """Material from folders of audio: gated targets, speeds, codecs, and a cache that proves itself."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,14 @@ def test_a_folder_that_cannot_be_written_to_is_named(data, tmp_path, capsys):
         main(["prepare", str(data), str(tmp_path / "file" / "cache"), "--coded", "0"])
     assert end.value.code == 2
     assert "cannot be written to" in capsys.readouterr().err
+
+
+def test_a_missing_package_is_told_with_what_to_install(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "hiresldm.reference.data.material", None)
+    with pytest.raises(SystemExit) as end:
+        main(["prepare", str(data), str(tmp_path / "cache")])
+    assert end.value.code == 5
+    assert "pip install 'hiresldm[train]'" in capsys.readouterr().err
 
 
 def test_prepare_tells_what_there_is(data, tmp_path, capsys):
