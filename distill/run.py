@@ -23,7 +23,7 @@ from ..reference.training import devices
 from ..reference.training.critic import LARGE, SMALL
 from ..reference.training.loop import Schedule, State, Trainer
 from ..reference.training.polish import PolishStage
-from ..reference.training.run import sounds_of
+from ..reference.training.run import fill, sounds_of
 from ..reference.training.stages import Stage
 from .check import Check, check
 from .consistency import ConsistencyStage
@@ -106,6 +106,7 @@ def distill(job: Job, *, resume: bool, quiet: bool) -> Outcome:
     if job.critic and job.method is not Method.POLISH:
         raise UsageError(f"--critic is for polish; {job.method} has none")
     _prepare(job, resume=resume)
+    fill(_cache(job), job.data)
     train, valid = (_chain(job, split, device) for split in ("train", "valid"))
     stage = _stage(job, load(job.teacher).to(device))
     schedule = Schedule(job.minutes, learning_rate=job.rate)
@@ -142,8 +143,11 @@ def _prepare(job: Job, *, resume: bool) -> None:
 
 
 def _chain(job: Job, split: str, device: torch.device) -> Chain:
-    cache = job.cache or job.out / "cache"
-    return Chain(sounds_of(job.data, split, cache, device), seed=job.seed)
+    return Chain(sounds_of(job.data, split, _cache(job), device), seed=job.seed)
+
+
+def _cache(job: Job) -> Path:
+    return job.cache or job.out / "cache"
 
 
 def _stage(job: Job, model: Model) -> Stage:

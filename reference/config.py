@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from ..core.errors import UsageError
 from ..core.frontend import FrontEnd
@@ -20,7 +20,20 @@ class Stack:
     dilations: tuple[int, ...]
 
 
-REVISION = 4
+@dataclass(frozen=True)
+class Bands:
+    """Neighbouring bands of equal width: how many, and the bins of each."""
+
+    count: int
+    bins: int
+
+    @property
+    def span(self) -> int:
+        """Bins of all of them."""
+        return self.count * self.bins
+
+
+REVISION = 5
 """Counts changes of what the networks compute from the same weights."""
 
 
@@ -35,12 +48,23 @@ class ModelConfig:
     """Lowest bins whose real and imaginary parts the recovery sees, not only their magnitude."""
     recovery_bands: Stack = Stack(48, 96, (1, 1, 1, 1, 1, 1))
     """Blocks that see time and frequency, with the same weights in every band."""
-    recovery_band_bins: int = 16
+    recovery_low: Bands = Bands(24, 16)
+    """From the second bin on, to 9 kHz: a gain and a turn for every bin."""
+    recovery_high: Bands = Bands(10, 64)
+    """All bins above: a gain alone, since phase is hardly heard there."""
     encoder_fine: Stack = Stack(192, 576, (1, 1))
     encoder: Stack = Stack(256, 768, (1, 1, 1))
     denoiser: Stack = Stack(256, 768, (1, 2, 4, 1, 2, 4, 1, 2))
     decoder: Stack = Stack(256, 768, (1, 2, 4, 1, 2, 4, 1, 1))
     revision: int = REVISION
+
+    def __post_init__(self) -> None:
+        """Refuse bands that leave bins out, or want more; raises ValueError."""
+        wanted = 1 + self.recovery_low.span + self.recovery_high.span
+        if wanted != self.front.bins:
+            raise ValueError(
+                f"recovery's bands and the lowest bin make {wanted} bins, not {self.front.bins}"
+            )
 
     def to_json(self) -> str:
         """The configuration as one line of JSON, for safetensors metadata."""
@@ -48,17 +72,27 @@ class ModelConfig:
 
     @staticmethod
     def from_json(text: str) -> ModelConfig:
-        """Read back `to_json`; raises TypeError on an unknown key or another revision."""
+        """Read back `to_json`.
+
+        Raises TypeError on an unknown key and on another revision, ValueError on other text.
+        """
         values: dict[str, Any] = json.loads(text)
         if (revision := values.get("revision")) != REVISION:
-            raise TypeError(f"made for revision {revision} of the networks, not {REVISION}")
-        front = FrontEnd(**values.pop("front"))
-        stacks = {
-            key: Stack(value["dim"], value["hidden"], tuple(value["dilations"]))
-            for key, value in values.items()
-            if isinstance(value, dict)
-        }
-        return ModelConfig(front=front, **{**values, **stacks})
+            raise TypeError(
+                f"they are of revision {revision} of the networks, and this version computes "
+                f"revision {REVISION} alone; train them anew, or use the version that made them"
+            )
+        kinds = get_type_hints(ModelConfig)
+        return ModelConfig(
+            **{
+                key: kinds[key](**_with_tuples(value)) if isinstance(value, dict) else value
+                for key, value in values.items()
+            }
+        )
+
+
+def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
 
 
 EDGE = ModelConfig()

@@ -1,11 +1,14 @@
-"""Recovery: a gain and a turn for every bin of the spectrum, which take noise and echo away."""
+"""Recovery: a gain for every bin, and below 9 kHz a turn, which take noise and echo away."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import ModelConfig
+from .config import Bands, ModelConfig
 from .layers import BandBlock, Blocks, Linear, magnitude
 
 
@@ -20,24 +23,25 @@ class Recovery(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        bins, dim = config.front.bins, config.recovery.dim
-        self.phase_bins = config.recovery_phase_bins
-        self.embed = Linear(bins + 2 * self.phase_bins, dim)
+        self.bins, dim = config.front.bins, config.recovery.dim
+        self.phase_bins, self.turned = config.recovery_phase_bins, config.recovery_low.span
+        self.embed = Linear(self.bins + 2 * self.phase_bins, dim)
         self.blocks = Blocks(config.recovery)
-        self.mask = Linear(dim, 2 * bins)
+        self.mask = Linear(dim, self.bins + self.turned)
         self.bands = BandMask(config)
         # Training starts from "change nothing": a gain near one, no turn, weights nearly zero.
         nn.init.trunc_normal_(self.mask.weight, std=1e-3)
-        nn.init.constant_(self.mask.bias[:bins], 3.0)
+        nn.init.constant_(self.mask.bias[: self.bins], 3.0)
 
     def forward(self, spectrum: Tensor) -> Tensor:
         real, imaginary = spectrum.chunk(2, dim=-1)
         level, low = magnitude(spectrum), slice(None, self.phase_bins)
         seen = torch.cat([level, real[..., low], imaginary[..., low]], dim=-1)
         mask = self.mask(self.blocks(self.embed(seen)))
-        first_gain = torch.sigmoid(mask.chunk(2, dim=-1)[0])
+        first_gain = torch.sigmoid(mask[..., : self.bins])
         mask = mask + self.bands(level, real, imaginary, first_gain)
-        gain, tangent = mask.chunk(2, dim=-1)
+        gain, tangent = mask.split([self.bins, self.turned], dim=-1)
+        tangent = F.pad(tangent, (1, self.bins - 1 - self.turned))  # nothing else is turned
         cosine = torch.sigmoid(gain) * torch.rsqrt(tangent * tangent + 1.0)
         sine = cosine * tangent
         turned = (real * cosine - imaginary * sine, real * sine + imaginary * cosine)
@@ -47,25 +51,40 @@ class Recovery(nn.Module):
 class BandMask(nn.Module):
     """Levels, real and imaginary parts and gains (B, T, bins) -> what to add to the mask.
 
-    The lowest bin, which holds no speech, is in no band and left alone.
+    That is (B, T, bins + bins of the low bands): gains, then tangents. The lowest bin, which
+    holds no speech, is in no band and left alone.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        stack, self.width = config.recovery_bands, config.recovery_band_bins
-        self.embed = Linear(4 * self.width, stack.dim)
-        self.places = nn.Parameter(torch.zeros(config.front.bins // self.width, stack.dim))
+        self.low, self.high = config.recovery_low, config.recovery_high
+        stack = config.recovery_bands
+        self.embed_low = Linear(4 * self.low.bins, stack.dim)
+        self.embed_high = Linear(2 * self.high.bins, stack.dim)
+        self.places = nn.Parameter(torch.zeros(self.low.count + self.high.count, stack.dim))
         self.blocks = nn.Sequential(*(BandBlock(stack, d) for d in stack.dilations))
         self.norm = nn.LayerNorm(stack.dim)
-        self.head = Linear(stack.dim, 2 * self.width)
-        nn.init.trunc_normal_(self.head.weight, std=1e-3)
+        self.head_low = Linear(stack.dim, 2 * self.low.bins)
+        self.head_high = Linear(stack.dim, self.high.bins)
+        for head in (self.head_low, self.head_high):
+            nn.init.trunc_normal_(head.weight, std=1e-3)
 
     def forward(self, level: Tensor, real: Tensor, imaginary: Tensor, gain: Tensor) -> Tensor:
-        batch, frames, _ = level.shape
-        seen = (level, real, imaginary, gain * level)
-        bands = [x[..., 1:].reshape(batch, frames, -1, self.width) for x in seen]
-        x = self.embed(torch.cat(bands, dim=-1)) + self.places
-        halves = self.head(self.norm(self.blocks(x))).chunk(2, dim=-1)
-        gains, tangents = (half.reshape(batch, frames, -1) for half in halves)
+        seen, above = gain * level, 1 + self.low.span
+        low = [x[..., 1:above] for x in (level, real, imaginary, seen)]
+        high = [x[..., above:] for x in (level, seen)]
+        embedded = (
+            self.embed_low(_divided(low, self.low)),
+            self.embed_high(_divided(high, self.high)),
+        )
+        x = self.norm(self.blocks(torch.cat(embedded, dim=2) + self.places))
+        x_low, x_high = x.split([self.low.count, self.high.count], dim=2)
+        gains, tangents = self.head_low(x_low).chunk(2, dim=-1)
         lowest = torch.zeros_like(level[..., :1])
-        return torch.cat([lowest, gains, lowest, tangents], dim=-1)
+        added = (part.flatten(2) for part in (gains, self.head_high(x_high), tangents))
+        return torch.cat([lowest, *added], dim=-1)
+
+
+def _divided(seen: Sequence[Tensor], bands: Bands) -> Tensor:
+    """Tensors (B, T, bins of all bands) side by side in every band: (B, T, bands, values)."""
+    return torch.cat([torch.unflatten(x, -1, (bands.count, bands.bins)) for x in seen], dim=-1)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy import signal
 
+from hiresldm.core.errors import UsageError
 from hiresldm.core.loudness import LoudnessMeter, gain_to
 from hiresldm.reference.data import chain, codecs, effects, noises, rooms
 from hiresldm.reference.data.bank import Sounds
@@ -183,7 +184,7 @@ def test_only_clips_that_sound_far_enough_up_are_drawn(speech):
     narrow = replace(material.speech, bandwidth_hz=np.array([8000.0, 20_000.0]))
     sounds = Sounds(replace(material, speech=narrow))
     assert set(sounds.pick(50, Draw(0), least_hz=15_000.0).tolist()) == {1}
-    with pytest.raises(ValueError, match="no clip sounds"):
+    with pytest.raises(UsageError, match="no clip sounds"):
         sounds.pick(1, Draw(0), least_hz=23_000.0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ...core.errors import UsageError
 from .corpus import RATE_HZ
 from .draws import Draw
 from .material import Clips, Material
@@ -72,7 +73,7 @@ class Sounds:
     def pick(self, size: int, draw: Draw, *, least_hz: float = 0.0) -> Tensor:
         """Clips (size,) with sound up to `least_hz`: speakers by the square root of their minutes.
 
-        Raises `ValueError` where no clip sounds so far up.
+        Raises `UsageError` where no clip sounds so far up.
         """
         if least_hz not in self._likely:
             self._likely[least_hz] = self._likelihood(least_hz)
@@ -83,7 +84,7 @@ class Sounds:
     def _likelihood(self, least_hz: float) -> Tensor:
         used = (self.bandwidth_hz >= least_hz).double()
         if not used.any():
-            raise ValueError(f"no clip sounds up to {least_hz:g} Hz")
+            raise UsageError(f"no clip sounds up to {least_hz:g} Hz, which this stage learns from")
         minutes = used * self.recorded.lengths / (60 * RATE_HZ)
         voices = int(self.speaker.max()) + 1
         total = torch.zeros(voices, dtype=torch.double, device=self.device)

@@ -73,6 +73,7 @@ def train(job: Job, *, resume: bool, quiet: bool) -> State:
     with devices.processes(device):
         torch.manual_seed(job.seed)
         model = _model(job).to(device)
+        fill(_cache(job), job.data)
         stage = stage_of(job, model, device)
         chain = _chain(job, "train", device)
         _check_crops(stage, chain)
@@ -98,31 +99,45 @@ def stage_of(job: Job, model: Model, device: torch.device) -> Stage:
     return makers[job.stage]()
 
 
-def sounds_of(data: Path, split: str, cache: Path, device: torch.device) -> Sounds:
-    """Prepared speech of a split, prepared first where `cache` holds none.
+def fill(cache: Path, data: Path) -> None:
+    """Prepare what `cache` does not hold yet; the first process does, the others wait for it.
 
-    Raises `UsageError` for a cache of other data.
+    Raises `UsageError` where `data` holds no speech to train on; validation speech may be missing.
     """
-    folder = cache / split
-    if devices.rank() == 0 and not (folder / INDEX).exists():
-        speeds, variants = (SPEEDS, CODED) if split == "train" else ((1.0,), 0)
-        prepare(data, split, folder, speeds=speeds, variants=variants)
+    if devices.rank() == 0:
+        if not (cache / "train" / INDEX).exists():
+            prepare(data, "train", cache / "train", speeds=SPEEDS, variants=CODED)
+        if not (cache / "valid" / INDEX).exists():
+            with suppress(UsageError):
+                prepare(data, "valid", cache / "valid", speeds=(1.0,), variants=0)
     devices.wait()
+
+
+def sounds_of(data: Path, split: str, cache: Path, device: torch.device) -> Sounds:
+    """Prepared speech of a split; raises `UsageError` where there is none, or of other data."""
+    folder = cache / split
+    if not (folder / INDEX).exists():
+        raise UsageError(f"{data}: no {split} speech; give a folder of audio or of manifests")
     if read_index(folder)["origin"] != origin(data, split):
         raise UsageError(f"{folder} was prepared from other data than {data}; name another --cache")
     return Sounds(open_prepared(folder), device)
 
 
 def _chain(job: Job, split: str, device: torch.device) -> Chain:
-    sounds = sounds_of(job.data, split, job.cache or job.out / "cache", device)
-    return Chain(sounds, seed=job.seed, part=devices.rank())
+    return Chain(
+        sounds_of(job.data, split, _cache(job), device), seed=job.seed, part=devices.rank()
+    )
+
+
+def _cache(job: Job) -> Path:
+    return job.cache or job.out / "cache"
 
 
 def _valid(job: Job, device: torch.device) -> Chain | None:
-    """Validation speech, where the data has any."""
-    with suppress(UsageError):
-        return _chain(job, "valid", device)
-    return None
+    """Validation speech for the process that saves, where the data has any."""
+    if devices.rank() or not (_cache(job) / "valid" / INDEX).exists():
+        return None
+    return _chain(job, "valid", device)
 
 
 def _model(job: Job) -> Model:
