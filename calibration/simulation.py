@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from ..core.quantization import BLOCK, dequantize, quantize
+from ..core.quantization import BLOCK, dequantize, quantize, takes_4_bits
 from ..core.spec import Precision
 from ..reference.layers import Linear
 from ..reference.model import Model
@@ -24,8 +24,8 @@ def linears(model: nn.Module) -> dict[str, Linear]:
 
 
 def nearest(layer: Linear, precision: Precision) -> Precision:
-    """`precision`, or int8 instead of int4 where the inputs make no whole blocks."""
-    if precision is Precision.INT4 and len(layer.weight) % BLOCK:
+    """`precision`, or int8 instead of int4 where a weight does not take 4 bits."""
+    if precision is Precision.INT4 and not takes_4_bits(*layer.weight.shape):
         return Precision.INT8
     return precision
 

@@ -12,6 +12,8 @@ from .spec import Array
 
 BLOCK = 32
 """Inputs that share a scale at 4 bits."""
+SMALLEST = 8192
+"""Values of a weight at 4 bits: of fewer, 4 bits save nothing that would be worth their error."""
 SHARES = tuple(round(1.0 - 0.04 * step, 2) for step in range(11))
 """Scales that are tried at 4 bits, as shares of the one that cuts nothing; the first wins a tie."""
 
@@ -33,6 +35,11 @@ class Quantized:
     def block(self) -> int:
         """Inputs that share one scale."""
         return len(self.integers) // len(self.scale)
+
+
+def takes_4_bits(inputs: int, outputs: int) -> bool:
+    """Whether a weight (inputs, outputs) has 4 bits where these are asked for, rather than 8."""
+    return inputs % BLOCK == 0 and inputs * outputs >= SMALLEST
 
 
 def quantize(weight: Array, bits: int) -> Quantized:

@@ -14,7 +14,7 @@ from ..calibration.simulation import Layers, linears
 from ..calibration.store import Calibration
 from ..core.errors import UsageError
 from ..core.manifest import sha256_of
-from ..core.quantization import BLOCK
+from ..core.quantization import BLOCK, takes_4_bits
 from ..core.spec import Component, Exporter, Precision
 from ..reference.components import components
 from ..reference.model import Model
@@ -141,12 +141,12 @@ def _predicted(
     for path, layer in linears(module).items():
         mixed = precision is Precision.MIXED
         kind = layers[f"{component.name}.{path}"] if mixed else precision
-        total += layer.weight.numel() * (_bits(len(layer.weight), kind, floats) - floats)
+        total += layer.weight.numel() * (_bits(layer.weight.shape, kind, floats) - floats)
     return int(total / 8) + GRAPH_BYTES
 
 
-def _bits(inputs: int, precision: Precision, floats: int) -> float:
-    """Bits that a weight of a layer with so many inputs takes, its scale included."""
-    if precision is Precision.INT4 and not inputs % BLOCK:
+def _bits(shape: Sequence[int], precision: Precision, floats: int) -> float:
+    """Bits that a weight (inputs, outputs) takes, its scale included."""
+    if precision is Precision.INT4 and takes_4_bits(*shape):
         return 4 + 16 / BLOCK
     return _BITS.get(precision, floats)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.quantization import BLOCK, Quantized, quantize
+from ..core.quantization import Quantized, quantize, takes_4_bits
 from ..core.spec import Array, Precision
 from ..reference.layers import Linear
 
@@ -39,5 +39,5 @@ def quantized(
 
 
 def bits_of(weight: Array, wanted: int) -> int:
-    """Bits a weight (inputs, outputs) gets: 4 only where its inputs divide into blocks, else 8."""
-    return 8 if len(weight) % BLOCK else wanted
+    """Bits a weight (inputs, outputs) gets: 4 only where that is possible and saves something."""
+    return wanted if takes_4_bits(*weight.shape) else 8

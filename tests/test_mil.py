@@ -105,6 +105,15 @@ def slice_by_index(draw: Draw) -> Case:
     return {"x": x, "begin": ints(0, 1, 0), "end": ints(0, 2, 0), **masks}, x[:, 1:2]
 
 
+def pad(draw: Draw) -> Case:
+    """Of the last two axes, each side by another size."""
+    x = draw.x
+    expected = torch.full((draw.batch, draw.time + 3, draw.channels + 4), 0.5)
+    expected[:, 1:-2, :-4] = x
+    sides = {"pad": ints(1, 2, 0, 4), "mode": "constant", "constant_val": scalar(0.5)}
+    return {"x": x, **sides}, expected
+
+
 def gather(draw: Draw) -> Case:
     """One index takes the axis away, two keep it."""
     x = draw.x
@@ -195,6 +204,7 @@ CASES: dict[str, Callable[[Draw], Case]] = {
     "layer_norm": layer_norm,
     "linear": linear,
     "mul": pointwise(torch.mul, "xy"),
+    "pad": pad,
     "quantize": quantize,
     "real_div": pointwise(torch.div, "xy"),
     "relu": pointwise(lambda x: x.clamp(min=0)),

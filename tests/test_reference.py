@@ -1,20 +1,22 @@
 """The PyTorch model: its shapes at both sizes, its front end, its weights on disk."""
 
-from dataclasses import replace
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from tiny import TINY
 
+from hiresldm.cli.main import main
 from hiresldm.core import frontend
 from hiresldm.core.errors import IntegrityError, UsageError
 from hiresldm.core.weights import weights_file
 from hiresldm.reference import frontend as torch_frontend
 from hiresldm.reference.components import components
 from hiresldm.reference.config import BASE, EDGE, REVISION, ModelConfig, named
-from hiresldm.reference.model import PARTS, Model, load, load_part, save_part
+from hiresldm.reference.model import PARTS, Model, load
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 
@@ -25,7 +27,8 @@ def test_a_configuration_survives_json():
 def test_own_sizes_are_a_file_of_differences(tmp_path: Path):
     path = tmp_path / "own.json"
     path.write_text(
-        '{"front": {"latent_channels": 32, "latent_hop": 1920}, "encoder": {"dim": 64}}'
+        '{"front": {"latent_channels": 32, "latent_hop": 1920}, "encoder": {"dim": 64},'
+        ' "recovery_low": {"count": 28}, "recovery_high": {"count": 9}}'
     )
     own = named(str(path))
     assert (own.front.latent_channels, own.front.stride, own.encoder.dim) == (32, 4, 64)
@@ -35,16 +38,29 @@ def test_own_sizes_are_a_file_of_differences(tmp_path: Path):
         inputs = [torch.from_numpy(x) for x in part.sample(frames=3, seed=0).values()]
         with torch.inference_mode():
             assert part.build(model)(*inputs).shape == part.outputs[0].concrete({"frames": 3})
-    path.write_text('{"latent_channels": 32}')
-    with pytest.raises(UsageError, match="latent_channels"):
-        named(str(path))
+    for wrong, told in (
+        ('{"latent_channels": 32}', "latent_channels"),
+        ('{"recovery_high": {"count": 9}}', "make 961 bins, not 1025"),
+    ):
+        path.write_text(wrong)
+        with pytest.raises(UsageError, match=told):
+            named(str(path))
 
 
-def test_weights_of_another_revision_are_refused(tmp_path: Path):
-    model, path = Model(TINY), tmp_path / "encoder.safetensors"
-    save_part(model.encoder, replace(TINY, revision=REVISION - 1), path, torch.float32)
-    with pytest.raises(IntegrityError, match=f"revision {REVISION - 1} of the networks"):
-        load_part(model.encoder, path)
+def test_weights_of_another_revision_are_refused_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Revision 4 had other sizes too, which must not be what is complained of."""
+    old = json.loads(TINY.to_json()) | {"revision": 4, "recovery_band_bins": 16}
+    for part in PARTS:
+        path = tmp_path / f"{part}.safetensors"
+        save_file({"mask.bias": torch.zeros(1)}, path, {"config": json.dumps(old)})
+    with pytest.raises(SystemExit) as stopped:
+        main(["build", str(tmp_path / "out"), "--weights", str(tmp_path)])
+    assert stopped.value.code == IntegrityError.exit_code == 6
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"revision 4 of the networks, and this version computes revision {REVISION}" in line
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -84,6 +100,17 @@ def test_an_untrained_model_leaves_the_spectrum_nearly_alone():
         restored = model.decoder(torch.randn(1, 4, EDGE.front.latent_channels), recovered)
     assert (recovered - spectrum).norm() < 0.1 * spectrum.norm()
     assert (restored - spectrum).norm() < 0.3 * spectrum.norm()
+
+
+def test_recovery_turns_the_low_bands_alone_and_makes_nothing_louder():
+    torch.manual_seed(0)
+    recovery, low = Model(TINY).recovery.eval(), 1 + TINY.recovery_low.span
+    spectrum = torch.randn(1, 8, 2 * TINY.front.bins)
+    with torch.inference_mode():
+        given, made = (torch.complex(*x.chunk(2, -1)) for x in (spectrum, recovery(spectrum)))
+    turned = (made / given).angle().abs().amax(dim=(0, 1)) > 1e-5
+    assert turned[1:low].all() and not turned[0] and not turned[low:].any()
+    assert (made.abs() < given.abs()).all()
 
 
 def test_the_latent_has_unit_variance_by_construction():

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from hiresldm.reference.config import EDGE, Stack
 
-# 32 wide, because 4-bit weights come in blocks of 32 inputs.
+# 32 wide and 256 inside: 4-bit weights have blocks of 32 inputs, and 8192 values at least.
 TINY = replace(
     EDGE,
     name="tiny",
-    recovery=Stack(32, 64, (1,)),
-    encoder_fine=Stack(32, 64, (1,)),
-    encoder=Stack(32, 64, (1,)),
-    denoiser=Stack(32, 64, (1,)),
-    decoder=Stack(32, 64, (1,)),
+    recovery=Stack(32, 256, (1,)),
+    encoder_fine=Stack(32, 256, (1,)),
+    encoder=Stack(32, 256, (1,)),
+    denoiser=Stack(32, 256, (1,)),
+    decoder=Stack(32, 256, (1,)),
 )

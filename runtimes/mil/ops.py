@@ -52,10 +52,16 @@ def _conv(
     run: Callable[..., Tensor] | None = {3: F.conv1d, 4: F.conv2d}.get(x.ndim)
     if run is None or pad_type != "custom":
         raise ValueError(f"no {x.ndim - 2}-d convolution with padding '{pad_type}'")
+    padded = _pad(x, pad, "constant", torch.tensor(0.0))
+    return run(padded, weight, bias, strides.tolist(), 0, dilations.tolist(), int(groups))
+
+
+def _pad(x: Tensor, pad: Tensor, mode: str, constant_val: Tensor) -> Tensor:
+    if mode != "constant":
+        raise ValueError(f"no padding of mode '{mode}', only constant")
     # Core ML lists the pairs of the first axis first, PyTorch those of the last.
     pairs = pad.reshape(-1, 2).flip(0).flatten()
-    padded = F.pad(x, pairs.tolist())
-    return run(padded, weight, bias, strides.tolist(), 0, dilations.tolist(), int(groups))
+    return F.pad(x, pairs.tolist(), value=float(constant_val))
 
 
 def _layer_norm(
@@ -167,6 +173,7 @@ KERNELS: Mapping[str, Kernel] = {
     "layer_norm": _layer_norm,
     "linear": _linear,
     "mul": lambda x, y: x * y,
+    "pad": _pad,
     "quantize": _quantize,
     "real_div": lambda x, y: x / y,
     "relu": torch.relu,
