@@ -12,6 +12,7 @@ import soundfile
 
 ROOT = Path(__file__).parents[1]
 LIGHTER = {
+    r"^(hiresldm train .*)": r"\1 --batch 2",
     r"--minutes \d+": "--minutes 0.01",
     r"--peer all --metrics all --per-class \d+": "--metrics lsd --per-class 1",
     r"^(hiresldm bench .*)": r"\1 --runs 1 --seconds 1 --long-seconds 2",

@@ -17,6 +17,8 @@ from .noises import Noises
 UNTOUCHED = 0.2
 """Share of the crops that are hardly damaged at all, from which to learn to do no harm."""
 CODED = 0.2
+FILLED = 7 / 8
+"""Share of a crop that has to be clip rather than the silence after it."""
 REMEMBERED = 12
 """Batches that are heard again, mixed, at other levels: damage costs as much as a step does."""
 
@@ -102,8 +104,8 @@ class Chain:
         return which, self._starts(which, samples, draw)
 
     def _starts(self, which: Tensor, samples: int, draw: Draw) -> Tensor:
-        """Where crops (B,) begin: anywhere from which at least seven eighths of them are speech."""
-        room = (self.sounds.recorded.lengths[which] - samples + samples // 8).clamp(min=1)
+        """Where crops (B,) begin: anywhere from which `FILLED` of them is clip, where it can be."""
+        room = (self.sounds.recorded.lengths[which] - int(FILLED * samples)).clamp(min=1)
         return (draw.uniform(len(which))[:, 0] * room).long()
 
     def _damaged(self, wave: Tensor, is_coded: Tensor, draw: Draw) -> Tensor:

@@ -14,7 +14,7 @@ from ...core.errors import IntegrityError, UsageError
 from ...core.weights import weights_file
 from ..config import ModelConfig
 from ..data.bank import Sounds
-from ..data.chain import Chain
+from ..data.chain import FILLED, Chain
 from ..data.material import SPEEDS
 from ..data.prepared import INDEX, open_prepared, origin, prepare, read_index
 from ..model import PARTS, Model, load_part
@@ -175,9 +175,9 @@ def _found(job: Job, part: str) -> Path | None:
 def _check_crops(stage: Stage, chain: Chain) -> None:
     seconds = samples_of(stage.seconds, stage.config) / stage.config.front.sample_rate_hz
     longest_s = float(chain.sounds.recorded.lengths.max()) / stage.config.front.sample_rate_hz
-    if longest_s < seconds:
+    if longest_s < FILLED * seconds:
         raise UsageError(
-            f"the longest clip has {longest_s:.1f} s; crops of this stage need {seconds:.1f} s"
+            f"the longest clip has {longest_s:.1f} s; crops of this stage have {seconds:.1f} s"
         )
 
 
