@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import soxr
@@ -25,6 +26,10 @@ SILENT = 1e-3
 SPEEDS, NOISE_SPEEDS = (0.88, 1.0, 1.14), (0.75, 1.0, 1.35)
 """How fast clips are played: other speeds make other voices and other noises."""
 NOISE_LEVEL = 0.1
+FEW = 40
+"""Speakers or clips that are sooner worked on here than by processes that have to be started."""
+T = TypeVar("T")
+R = TypeVar("R")
 
 Samples = NDArray[np.int16]
 Numbers = NDArray[np.int64]
@@ -95,12 +100,10 @@ def assemble(data: Path, split: str, *, speeds: Sequence[float] = (1.0,)) -> Mat
     for recording in corpus.speech(data, split):
         voices.setdefault(recording.speaker, []).append(recording)
     noises = corpus.noises(data, split)
-    with _workers() as pool:
-        spoken = pool.map(partial(_voice, speeds=speeds), voices.values(), chunksize=4)
-        faster = NOISE_SPEEDS if len(speeds) > 1 else (1.0,)
-        heard = pool.map(partial(_noise, speeds=faster), noises, chunksize=4)
-        speech = _speech(list(spoken))
-        noise = Clips.of([wave for group in heard for wave in group])
+    faster = NOISE_SPEEDS if len(speeds) > 1 else (1.0,)
+    spoken = _all(partial(_voice, speeds=speeds), list(voices.values()))
+    heard = _all(partial(_noise, speeds=faster), noises)
+    speech, noise = _speech(spoken), Clips.of([wave for group in heard for wave in group])
     if speech is None:
         raise UsageError(f"{data}: no {split} clip of at least {SHORTEST_S:g} s that is not silent")
     return Material(speech, noise, rooms.of(corpus.rooms(data, split)))
@@ -113,17 +116,19 @@ def encode(material: Material, *, variants: int, seed: int = 0) -> tuple[Coded, 
     for variant in range(variants):
         rng = np.random.default_rng([seed, variant])
         chosen = np.sort(rng.choice(own, max(1, len(own) // 2), replace=False))
-        waves = [material.speech.recorded.wave(int(i)) for i in chosen]
-        seeds = [[seed, variant, int(i)] for i in chosen]
-        with _workers() as pool:
-            work = pool.map(_coded, waves, seeds, chunksize=8)
-            made.append(Coded(Clips.of(list(work)), chosen.astype(np.int64)))
+        pairs = [(material.speech.recorded.wave(int(i)), (seed, variant, int(i))) for i in chosen]
+        made.append(Coded(Clips.of(_all(_coded, pairs)), chosen.astype(np.int64)))
     return tuple(made)
 
 
-def _workers() -> ProcessPoolExecutor:
+def _all(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """The work done on every item, by several processes where that is worth starting them."""
+    if len(items) < FEW:
+        return [work(item) for item in items]
     # A fork would copy the locks of whatever threads this process has.
-    return ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn"))
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=spawn) as pool:
+        return list(pool.map(work, items, chunksize=4))
 
 
 @dataclass(frozen=True)
@@ -186,5 +191,6 @@ def _noise(recording: corpus.Recording, speeds: Sequence[float]) -> list[Array]:
     return [wave if s == 1.0 else soxr.resample(wave, s, 1.0, quality="LQ") for s in speeds]
 
 
-def _coded(wave: Array, seed: Sequence[int]) -> Array:
+def _coded(given: tuple[Array, tuple[int, ...]]) -> Array:
+    wave, seed = given
     return coded(wave, np.random.default_rng(seed))
