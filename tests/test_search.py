@@ -12,7 +12,7 @@ import soundfile
 import torch
 from tiny import TINY
 
-from hiresldm.benchmarks.testset import Pair
+from hiresldm.benchmarks.testset import CLASSES, Pair
 from hiresldm.calibration.sensitivity import Sensitivity, choices
 from hiresldm.calibration.simulation import Layers, linears, model_bytes, uniform
 from hiresldm.calibration.store import Calibration, Origin, Sample
@@ -200,7 +200,7 @@ def test_the_verbs_make_a_recipe_from_weights_and_speech(
     run([*words, "--per-class", "1", "--budget", budget, "--report", str(told), "--json"])
     result = json.loads(capsys.readouterr().out)
     assert result == json.loads(told.read_text(encoding="utf-8"))
-    assert result["chosen"] == "int4" and result["clips"] == 7
+    assert result["chosen"] == "int4" and result["clips"] == len(CLASSES)
     names = [mix["name"] for mix in result["mixes"]]
     assert names[0] == "fp16" and names[-1] == "NNCF's accuracy control, w8a8" and "int4" in names
     assert len(result["sensitivities"]) == len(choices(model))
