@@ -64,7 +64,7 @@ def test_four_bit_integers_are_packed_and_unpacked(values: list[int]):
 
 
 def test_small_weights_keep_8_bits():
-    """Those of the network that all bands share: 4 bits would save 18 kB, and cost words."""
+    """Those of the network that all bands share: 4 bits would save 18 kB, and cost ESTOI."""
     made = quantized("recovery", load(EMBEDDED_BUNDLE).recovery, Precision.INT4, {})
     eight = {name for name, weight in made.items() if weight.bits == 8}
     assert eight == {"embed.weight"} | {name for name in made if name.startswith("bands.")}
