@@ -47,6 +47,7 @@ def begun(job: Job, stage: Stage, device: torch.device, *, resumed: bool) -> Rec
         "batch": job.size * devices.count(),
         "crop_s": stage.seconds,
         "seed": job.seed,
+        "note": "against a critic" if stage.helpers else "",
     }
     before = earlier(job.out) or earlier(job.init)
     # A resumed run has told of itself already; it tells again.
