@@ -148,7 +148,7 @@ def test_the_verb_writes_rows_differences_robustness_and_a_picture(
     result = json.loads(out.read_text())
     systems = {row["system"] for row in result["rows"]}
     assert systems == {"teacher", "regressor", "b", "b, two times"}
-    assert {row["count"] for row in result["rows"]} == {len(KINDS) + 1}  # and mixed, not clean
+    assert {row["count"] for row in result["rows"]} == {len(KINDS) + 2}  # talkers, mixed; not clean
     for row in result["rows"]:
         assert row["lsd_hf"]["low"] <= row["lsd_hf"]["mean"] <= row["lsd_hf"]["high"]
         assert 0 < row["denoiser_ms_per_s"]["median"] < 1000 * row["rtf"]["median"]
