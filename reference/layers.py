@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import Stack
+from .convolution import over_time, over_time_and_bands
 
 
 class Linear(nn.Module):
@@ -44,7 +45,7 @@ class ConvNeXtBlock(nn.Module):
         self.scale = nn.Parameter(torch.full((dim,), 1 / len(stack.dilations)))
 
     def forward(self, x: Tensor, modulation: Tensor | None = None) -> Tensor:
-        y = self.norm(self.depthwise(x.transpose(1, 2)).transpose(1, 2))  # (B, C, T) inside
+        y = self.norm(over_time(x, self.depthwise))
         gate: Tensor | float = 1.0
         if modulation is not None:
             shift, scale, gate = modulation.chunk(3, dim=-1)
@@ -75,7 +76,7 @@ class BandBlock(nn.Module):
         self.scale = nn.Parameter(torch.full((dim,), 1 / len(stack.dilations)))
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.norm(self.depthwise(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
+        y = self.norm(over_time_and_bands(x, self.depthwise))
         added: Tensor = self.contract(F.gelu(self.expand(y))) * self.scale
         return x + added
 
@@ -93,6 +94,11 @@ class Blocks(nn.Module):
             x = block(x)
         normalised: Tensor = self.norm(x)
         return normalised
+
+
+def gain(raw: Tensor) -> Tensor:
+    """Gains from 0 to 1 that reach 1, so that what needs nothing passes as it is."""
+    return torch.clamp(1.05 * torch.sigmoid(raw), max=1.0)
 
 
 def magnitude(spectrum: Tensor) -> Tensor:

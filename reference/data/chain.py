@@ -73,7 +73,7 @@ class Chain:
         draw = self._draw(number, 0)
         clean, heard, is_coded, bandwidth_hz = self._speech(size, samples, least_hz, draw)
         clean, heard = _through_microphone(clean, heard, draw)
-        damaged = self._damaged(heard, is_coded, draw)
+        clean, damaged = self._damaged(clean, heard, is_coded, draw)
         gain = model_gain(damaged)
         return Batch(clean * gain, damaged * gain, bandwidth_hz)
 
@@ -108,28 +108,40 @@ class Chain:
         room = (self.sounds.recorded.lengths[which] - int(FILLED * samples)).clamp(min=1)
         return (draw.uniform(len(which))[:, 0] * room).long()
 
-    def _damaged(self, wave: Tensor, is_coded: Tensor, draw: Draw) -> Tensor:
-        """Rooms, noise, overload, filters, holes, each in its share of the crops, in that order."""
+    def _damaged(
+        self, clean: Tensor, wave: Tensor, is_coded: Tensor, draw: Draw
+    ) -> tuple[Tensor, Tensor]:
+        """Targets and what is heard of them: rooms, noise, overload, filters, holes, in that order.
+
+        A low-pass also shifts phases, which is not heard: its target has them, so that nothing
+        learns to guess at them.
+        """
         few = (1 - 0.55 * is_coded) * draw.coin(len(wave), 1 - UNTOUCHED)
         level, early = effects.active_level(wave), draw.coin(len(wave), 0.3)
 
         def some(share: float | Tensor, before: Tensor, after: Tensor) -> Tensor:
             return effects.chosen(share * few, before, after, draw)
 
-        response = effects.low_pass_response(wave, draw)
-        high_pass = effects.high_pass_response(wave, draw)
-        response = effects.chosen(0.15, response, response * high_pass, draw)
+        lost = draw.coin(len(wave), 0.34 * few) * (self._response(wave, draw) - 1)
         echoed = effects.reverberate(wave, self.sounds.rooms, self.sounds.direct, draw)
         wave = some(0.38, wave, echoed)
-        wave = some(0.34 * early, wave, effects.filtered(wave, response))
+        wave = effects.filtered(wave, 1 + early * lost)
         wave = some(0.62, wave, wave + level * self._noise(len(wave), wave.shape[1], draw))
         wave = some(0.14, wave, effects.clip(wave, draw))
-        wave = some(0.34 * (1 - early), wave, effects.filtered(wave, response))
+        wave = effects.filtered(wave, 1 + (1 - early) * lost)
         wave = some(0.10, wave, effects.wander(wave, draw))
         wave = some(0.05, wave, effects.drop_out(wave, draw))
         wave = some(0.04, wave, effects.requantise(wave, draw))
         faint = 1e-5 * draw.normal(*wave.shape) * effects.active_level(wave)
-        return wave + draw.coin(len(wave), 0.7) * faint
+        shifted = effects.filtered(clean, torch.exp(1j * (1 + lost).angle()))
+        return shifted, wave + draw.coin(len(wave), 0.7) * faint
+
+    @staticmethod
+    def _response(wave: Tensor, draw: Draw) -> Tensor:
+        """Responses (B, bins) of low-passes, some of them of small microphones too."""
+        response = effects.low_pass_response(wave, draw)
+        high_pass = effects.high_pass_response(wave, draw)
+        return effects.chosen(0.15, response, response * high_pass, draw)
 
     def _noise(self, rows: int, count: int, draw: Draw) -> Tensor:
         """Noise (rows, count) at -3 to 25 dB below speech of level 1, a fifth of it far below."""

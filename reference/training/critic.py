@@ -66,7 +66,9 @@ class SpectrumCritic(nn.Module):
         scale = power ** (0.5 * (COMPRESSION - 1))
         seen = torch.stack([spectrum.real * scale, spectrum.imag * scale, power * scale**2], dim=1)
         bin_hz = torch.arange(self.bins, device=wave.device) * (self.sample_rate_hz / self.n_fft)
-        return (seen * (bin_hz <= bandwidth_hz[:, None])[:, None, :, None]).transpose(2, 3)
+        seen = seen * (bin_hz <= bandwidth_hz[:, None])[:, None, :, None]
+        # Convolutions on a GPU would bring every tensor to this layout and back.
+        return seen.transpose(2, 3).contiguous(memory_format=torch.channels_last)
 
 
 class Critic(nn.Module):

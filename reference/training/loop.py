@@ -54,7 +54,7 @@ class State:
     step: int = 0
     trained_s: float = 0.0
     skipped: int = 0
-    """Steps not taken because a gradient was not finite."""
+    """Steps whose gradient was not finite, and so counted as zero."""
     precision: str = ""
     """`bf16` or `fp32`, found when the run began."""
     curve: list[tuple[int, dict[str, float]]] = field(default_factory=list)
@@ -90,6 +90,8 @@ class Trainer:
         self._feed = Feed(lambda step: stage.inputs(chain, step), self.device)
         self._captured: Captured | None = None
         self._since: list[Losses] = []
+        self._bad = torch.zeros((), device=self.device)
+        """Steps since the last save whose gradient was not finite."""
 
     @property
     def precision(self) -> Precision:
@@ -126,10 +128,9 @@ class Trainer:
         losses = self._computed(self._feed.take(state.step))
         self._feed.prepare(state.step + 1)
         devices.share([p.grad for p in self.module.parameters() if p.grad is not None])
-        if self.optimizer.step(self.schedule.rate(state.step, state.trained_s)):
-            self.average.update_parameters(self.module)
-        else:
-            state.skipped += 1
+        finite = self.optimizer.step(self.schedule.rate(state.step, state.trained_s))
+        self.average.update_parameters(self.module)
+        self._bad += ~finite
         state.step += 1
         taken_s = time.monotonic() - began
         state.trained_s = devices.agreed(state.trained_s + taken_s, self.device)
@@ -191,6 +192,8 @@ class Trainer:
             return
         if self.valid is not None:
             self.state.valid.append((self.state.step, self._validated(self.valid)))
+        self.state.skipped += int(self._bad)
+        self._bad.zero_()
         facts = {"step": str(self.state.step), "minutes": f"{self.state.trained_s / 60:.1f}"}
         averaged = self.average.module.get_submodule("")
         for name in self.stage.parts:

@@ -40,18 +40,23 @@ class Optimizer:
         if critic:
             self.all.append(torch.optim.AdamW(self.critic, lr=learning_rate, betas=CRITIC_BETAS))
 
-    def step(self, rate: float) -> bool:
-        """One step at a learning rate; not taken, and False, where a gradient is not finite."""
+    def step(self, rate: float) -> Tensor:
+        """One step at a learning rate; gives whether the gradient was finite, else it is zero.
+
+        Nothing here waits for the device, which would stand still in the meantime.
+        """
         norm = nn.utils.clip_grad_norm_(self.main, LARGEST_NORM)
         if self.critic:
             norm = norm + nn.utils.clip_grad_norm_(self.critic, 10 * LARGEST_NORM)
-        if not torch.isfinite(norm):
-            return False
+        finite = torch.isfinite(norm)
+        for parameter in (*self.main, *self.critic):
+            if parameter.grad is not None:
+                parameter.grad.nan_to_num_(0.0, 0.0, 0.0).mul_(finite)
         for one in self.all:
             for group in one.param_groups:
                 group["lr"] = rate
             one.step()
-        return True
+        return finite
 
 
 class Average(AveragedModel):
@@ -63,7 +68,8 @@ class Average(AveragedModel):
 
     @torch.no_grad()
     def _moved(
-        self, averages: Sequence[Tensor], currents: Sequence[Tensor], count: Tensor | int
+        self, averages: Sequence[Tensor], currents: Sequence[Tensor], _count: Tensor | int
     ) -> None:
-        ramp = (1 + int(count)) / (10 + int(count))
+        count = int(self.n_averaged)  # on the host; the one given would have to come from a GPU
+        ramp = (1 + count) / (10 + count)
         torch._foreach_lerp_(list(averages), list(currents), 1 - min(self.decay, ramp))
