@@ -9,7 +9,9 @@ from typing import cast
 
 import numpy as np
 
-from ..core.audio import RATE_HZ, READ_SUFFIXES, read_mono
+from ..audio.formats import READ_SUFFIXES
+from ..audio.reader import read_mono
+from ..core.audio import RATE_HZ
 from ..core.errors import UsageError
 from ..core.spec import Array
 from ..reference.data.material import SHORTEST_S

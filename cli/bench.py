@@ -94,7 +94,8 @@ def _tiled(speech: Path | None, seconds: float) -> Array:
     """The speech as mono (N,) at 48 kHz, repeated or cut to this length."""
     import numpy as np
 
-    from ..core.audio import RATE_HZ, read_mono
+    from ..audio.reader import read_mono
+    from ..core.audio import RATE_HZ
     from ..core.errors import UsageError
 
     if speech is None and not _EXAMPLE.is_file():

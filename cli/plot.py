@@ -13,8 +13,8 @@ def plot(
     out: Annotated[Path, typer.Option(help="PNG file to write.")],
 ) -> None:
     """Draw the spectrograms of audio files one above the other, on one scale."""
+    from ..audio.reader import read_mono
     from ..benchmarks.spectrograms import draw
-    from ..core.audio import read_mono
     from ..core.outputs import check_target
 
     check_target(out)

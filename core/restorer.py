@@ -30,22 +30,41 @@ _NOISE_STEP = 0
 class RestorationStream:
     """One signal on its way: blocks (n, channels) at 48 kHz in, finished blocks (m, channels) out.
 
-    As many frames come out as went in; the result does not depend on the block sizes.
+    As many frames come out as went in; the result does not depend on the block sizes. `strength`
+    is the restored share of it, the rest is as it came in.
     """
 
-    def __init__(self, function: ChunkFunction, plan: ChunkPlan, gains: Sequence[float]) -> None:
+    def __init__(
+        self,
+        function: ChunkFunction,
+        plan: ChunkPlan,
+        gains: Sequence[float],
+        *,
+        strength: float = 1.0,
+    ) -> None:
         self._gains = np.array(gains, np.float32)
         self._streams = [ChunkStream(function, plan) for _ in gains]
+        self._strength = np.float32(strength)
+        self._given = np.zeros((0, len(gains)), np.float32)
+        """What came in and has not come out yet."""
 
     def process(self, block: Array) -> Array:
         """Take a block (n, channels) and give what is finished, (m, channels)."""
         levelled = block * self._gains
+        if self._strength < 1:
+            self._given = np.concatenate([self._given, block])
         columns = [s.process(levelled[:, i]) for i, s in enumerate(self._streams)]
-        return np.stack(columns, axis=1) / self._gains
+        return self._mixed(np.stack(columns, axis=1) / self._gains)
 
     def flush(self) -> Array:
         """The rest (m, channels) of the signal, which ends here."""
-        return np.stack([s.flush() for s in self._streams], axis=1) / self._gains
+        return self._mixed(np.stack([s.flush() for s in self._streams], axis=1) / self._gains)
+
+    def _mixed(self, restored: Array) -> Array:
+        if self._strength >= 1:
+            return restored
+        given, self._given = np.split(self._given, [len(restored)])
+        return given + self._strength * (restored - given)
 
 
 class Restorer:
@@ -104,10 +123,20 @@ class Restorer:
         return self._run(wave, sample_rate_hz, self._recover_chunk)
 
     def stream(
-        self, loudness_lufs: Sequence[float], *, steps: int | None = None, seed: int = 0
+        self,
+        loudness_lufs: Sequence[float],
+        *,
+        steps: int | None = None,
+        seed: int = 0,
+        strength: float = 1.0,
     ) -> RestorationStream:
-        """A stream for a signal whose channels have this loudness (see `measure`)."""
-        return self._stream(self._restoring(steps, seed), loudness_lufs)
+        """A stream for a signal whose channels have this loudness (see `measure`).
+
+        Raises `UsageError` for `steps`, a `seed` or a `strength` that is not accepted.
+        """
+        if not 0 <= strength <= 1:
+            raise UsageError(f"a strength of {strength:g} is not possible; accepted: 0 to 1")
+        return self._stream(self._restoring(steps, seed), loudness_lufs, strength)
 
     def accepted_steps(self, steps: int | None) -> int:
         """`steps`, or the default for None; raises `UsageError` for a number not in the table."""
@@ -125,9 +154,11 @@ class Restorer:
         restored = [*(stream.process(block) for block in blocks), stream.flush()]
         return np.concatenate(restored).reshape(-1, *wave.shape[1:])
 
-    def _stream(self, function: ChunkFunction, loudness_lufs: Sequence[float]) -> RestorationStream:
+    def _stream(
+        self, function: ChunkFunction, loudness_lufs: Sequence[float], strength: float = 1.0
+    ) -> RestorationStream:
         gains = [gain_to(self.front.loudness_lufs, lufs) for lufs in loudness_lufs]
-        return RestorationStream(self._in_buckets(function), self._plan, gains)
+        return RestorationStream(self._in_buckets(function), self._plan, gains, strength=strength)
 
     def _in_buckets(self, function: ChunkFunction) -> ChunkFunction:
         """The function, given waves with silence behind them up to an accepted length."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from ..core.audio import RATE_HZ, read_mono
+from ..audio.reader import read_mono
+from ..core.audio import RATE_HZ
 from ..core.spec import Array
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -1,4 +1,4 @@
-"""Fixtures: a real clip, and a model of tiny NumPy parts that obey the tensor contract."""
+"""Fixtures: real clips, the command line, a model of tiny NumPy parts that obey the contract."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import soundfile
+from command_line import Clip, Outcome, Run
 
+from hiresldm.cli.main import main
 from hiresldm.core.frontend import FrontEnd
 from hiresldm.core.restorer import Restorer
 from hiresldm.core.spec import Array, Arrays
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from hiresldm.reference.model import Model
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+RATE_HZ = 48_000
 MakeRestorer = Callable[..., Restorer]
 
 
@@ -39,6 +42,36 @@ def noisy(noisy_path: Path) -> Array:
     """The samples (N,) of `noisy_path`."""
     wave, _ = soundfile.read(noisy_path, dtype="float32")
     return np.asarray(wave, np.float32)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `hiresldm restore` in this process."""
+
+    def restore(*arguments: object) -> Outcome:
+        with pytest.raises(SystemExit) as stop:
+            main(["restore", *map(str, arguments)])
+        printed = capsys.readouterr()
+        return Outcome(int(stop.value.code or 0), printed.out, printed.err)
+
+    return restore
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Clip:
+    """Writes a short tone in noise."""
+
+    def write(
+        name: str = "in.wav", *, frames: int = 24_000, rate_hz: int = RATE_HZ, channels: int = 1
+    ) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        noise = np.random.default_rng(0).standard_normal((frames, channels))
+        tone = np.sin(2 * np.pi * 220 * np.arange(frames) / rate_hz)[:, None]
+        soundfile.write(path, 0.1 * tone + 0.01 * noise, rate_hz)
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -10,15 +10,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hiresldm.core.audio import (
-    PEAK_LIMIT,
-    RATE_HZ,
-    AudioReader,
-    AudioWriter,
-    check_rate,
-    output_frames,
-    resample,
-)
+from hiresldm.audio.reader import AudioReader
+from hiresldm.audio.writer import PEAK_LIMIT, AudioWriter, Form, check_output, check_space
+from hiresldm.core.audio import RATE_HZ, check_rate, output_frames, resample
 from hiresldm.core.errors import AudioError, UsageError
 from hiresldm.core.spec import Array
 
@@ -57,19 +51,21 @@ def test_formats_are_read_more_than_once(tmp_path: Path, suffix: str) -> None:
                     subtype="OPUS" if suffix == ".opus" else None)  # fmt: skip
     reader = AudioReader(path)
     lengths = [sum(len(block) for block in reader) for _ in range(2)]
-    assert (reader.channels, reader.sample_rate_hz) == (2, 16_000)
-    assert lengths == [output_frames(reader.frames, 16_000)] * 2
+    rate_hz = RATE_HZ if suffix == ".opus" else 16_000  # Opus decodes to 48 kHz
+    assert (reader.channels, reader.sample_rate_hz) == (2, rate_hz)
+    assert reader.duration_s == pytest.approx(1.0, abs=0.03 if suffix == ".mp3" else 1e-9)
+    assert lengths == [output_frames(round(reader.duration_s * rate_hz), rate_hz)] * 2
 
 
 def test_unreadable_inputs_are_told(tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("not audio")
     (tmp_path / "bytes.raw").write_bytes(b"1234")
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), RATE_HZ)
-    faults = {"absent.wav": "does not exist", ".": "is not a file", "text.wav": "not audio",
-              "bytes.raw": "not audio", "empty.wav": "no samples"}  # fmt: skip
+    faults = {"absent.wav": "does not exist", ".": "is not a file", "text.wav": "no audio",
+              "bytes.raw": "no audio", "empty.wav": "no samples"}  # fmt: skip
     for name, fault in faults.items():
         with pytest.raises(AudioError, match=fault):
-            AudioReader(tmp_path / name)
+            list(AudioReader(tmp_path / name))
 
 
 def test_zero_hz_is_refused(tmp_path: Path) -> None:
@@ -143,8 +139,71 @@ def test_impossible_outputs_are_refused_before_anything_is_written(tmp_path: Pat
         with pytest.raises(UsageError, match=fault):
             AudioWriter(tmp_path / name, channels=1)
     with pytest.raises(UsageError, match="the input"):
-        AudioWriter(here, channels=1, source=here, overwrite=True)
-    with pytest.raises(UsageError), AudioWriter(tmp_path / "out.mp3", channels=6):
-        pass
+        check_output(here, source=here, overwrite=True)
+    with pytest.raises(UsageError, match=r"2 channels at most and there are 6; choose \.wav"):
+        AudioWriter(tmp_path / "out.mp3", channels=6)
     assert here.read_bytes() == b"kept"
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "fault"),
+    [
+        ("o.mp3", Form(depth="16"), "bit depth of 16; accepted: none"),
+        ("o.flac", Form(depth="float"), "accepted: 16, 24"),
+        ("o.mp3", Form(bitrate_kbps=5), "accepted: 32 to 320 kbit/s"),
+        ("o.wav", Form(bitrate_kbps=64), "only mp3, opus and m4a"),
+        ("o.opus", Form(sample_rate_hz=44_100), "accepted: 8000, 12000"),
+    ],
+)
+def test_forms_that_a_file_cannot_have_are_refused(
+    tmp_path: Path, name: str, form: Form, fault: str
+) -> None:
+    with pytest.raises(UsageError, match=fault):
+        AudioWriter(tmp_path / name, channels=1, form=form)
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "subtype", "rate_hz"),
+    [
+        ("o.wav", Form(depth="16"), "PCM_16", 48_000),
+        ("o.wav", Form(16_000, "float"), "FLOAT", 16_000),
+        ("o.flac", Form(44_100), "PCM_24", 44_100),
+        ("o.mp3", Form(bitrate_kbps=64), "MPEG_LAYER_III", 48_000),
+    ],
+)
+def test_results_have_the_form_asked_for(
+    tmp_path: Path, name: str, form: Form, subtype: str, rate_hz: int
+) -> None:
+    wave = 0.1 * np.random.default_rng(0).standard_normal((48_000, 1)).astype(np.float32)
+    with AudioWriter(tmp_path / name, channels=1, form=form) as writer:
+        writer.write(wave)
+    made = soundfile.info(tmp_path / name)
+    assert (made.subtype, made.samplerate) == (subtype, rate_hz)
+    assert made.duration == pytest.approx(1.0, abs=1e-6)
+    if form.bitrate_kbps:
+        assert (tmp_path / name).stat().st_size == pytest.approx(8000, rel=0.1)
+
+
+def test_a_result_past_4_gib_is_rf64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hiresldm.audio.writer.LARGEST_WAV", 1000)
+    with AudioWriter(tmp_path / "long.wav", channels=1) as writer:
+        writer.write(np.zeros((2000, 1), np.float32))
+    assert (tmp_path / "long.wav").read_bytes()[:4] == b"RF64"
+    assert sum(len(block) for block in AudioReader(tmp_path / "long.wav")) == 2000
+
+
+def test_a_link_stays_a_link_and_a_file_keeps_its_mode(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.wav", tmp_path / "link.wav"
+    real.write_bytes(b"old")
+    real.chmod(0o600)
+    link.symlink_to(real)
+    with AudioWriter(link, channels=1, overwrite=True) as writer:
+        writer.write(np.zeros((100, 1), np.float32))
+    assert link.is_symlink() and soundfile.info(real).frames == 100
+    assert real.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_full_disk_is_told_before_the_work(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"MB are needed on the way and \d+ MB are free"):
+        check_space(tmp_path / "o.wav", 10**15, 2)

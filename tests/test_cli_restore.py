@@ -6,61 +6,16 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from command_line import Clip, Run
 
-from hiresldm.cli.main import main
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 RATE_HZ = 48_000
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run of the command line left: exit code and streams."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Outcome]
-Clip = Callable[..., Path]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `hiresldm restore` in this process."""
-
-    def restore(*arguments: object) -> Outcome:
-        with pytest.raises(SystemExit) as stop:
-            main(["restore", *map(str, arguments)])
-        printed = capsys.readouterr()
-        return Outcome(int(stop.value.code or 0), printed.out, printed.err)
-
-    return restore
-
-
-@pytest.fixture
-def clip(tmp_path: Path) -> Clip:
-    """Writes a short tone in noise."""
-
-    def write(
-        name: str = "in.wav", *, frames: int = 24_000, rate_hz: int = RATE_HZ, channels: int = 1
-    ) -> Path:
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        noise = np.random.default_rng(0).standard_normal((frames, channels))
-        tone = np.sin(2 * np.pi * 220 * np.arange(frames) / rate_hz)[:, None]
-        soundfile.write(path, 0.1 * tone + 0.01 * noise, rate_hz)
-        return path
-
-    return write
 
 
 def test_the_example_is_restored(run: Run, noisy_path: Path, tmp_path: Path) -> None:
@@ -188,7 +143,7 @@ def test_folders_that_would_overwrite_themselves_are_refused(
     clip("in/a.aiff")
     assert "both become" in run(folder, tmp_path / "out").err
     (tmp_path / "none").mkdir()
-    assert "no audio" in run(tmp_path / "none", tmp_path / "out").err
+    assert "no file that can be read as audio" in run(tmp_path / "none", tmp_path / "out").err
 
 
 def test_a_loud_result_is_turned_down_with_a_warning(run: Run, tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hiresldm
+from hiresldm.audio.files import Wanted, restore_file
 from hiresldm.core.audio import RATE_HZ
 from hiresldm.core.errors import AudioError, IntegrityError, UsageError
-from hiresldm.core.files import restore_file
 from hiresldm.core.frontend import FrontEnd
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.restorer import Restorer, measure
@@ -178,7 +178,7 @@ def test_a_file_is_restored_as_its_wave_is(
     soundfile.write(tmp_path / "in.wav", speech, 16_000, subtype="FLOAT")
     moved: list[float] = []
     report = restore_file(
-        restorer, tmp_path / "in.wav", tmp_path / "out.wav", seed=4, progress=moved.append
+        restorer, tmp_path / "in.wav", tmp_path / "out.wav", Wanted(seed=4), progress=moved.append
     )
     made, _ = soundfile.read(tmp_path / "out.wav", dtype="float32")
     gain = np.float32(10 ** (-report.attenuation_db / 20))

@@ -1,0 +1,179 @@
+"""Any file that FFmpeg reads, as float32 blocks at its own rate."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self, cast
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+
+from ..core.errors import AudioError
+from ..core.spec import Array
+from .ogg import mended_tail
+
+_DEMUXERS = (
+    *("wav", "w64", "aiff", "au", "caf", "flac", "ogg", "mp3", "aac", "ac3", "eac3", "amr", "ape"),
+    *(
+        "mov,mp4,m4a,3gp,3g2,mj2",
+        "matroska,webm",
+        "asf",
+        "avi",
+        "mpegts",
+        "mpeg",
+        "flv",
+        "wv",
+        "tta",
+    ),
+)
+_OPTIONS = {"format_whitelist": ",".join(_DEMUXERS)}
+BLOCK = 65_536
+MOST_CHANNELS = 1024
+_NAMED_FAULTS = {
+    av.error.InvalidDataError: "it is no audio of a known format",
+    av.error.ArgumentError: "it is no audio of a known format",
+    av.error.EOFError: "it ends before any audio",
+    av.error.PermissionError: "reading it is not permitted",
+    av.error.PatchWelcomeError: "its kind of coding is not supported",
+}
+
+
+def container_of(file: BinaryIO) -> InputContainer:
+    """An open file for FFmpeg to read; raises `av.FFmpegError` where it cannot."""
+    # Not by name, and of these kinds alone: playlists and protocols reach for other files.
+    return av.open(file, "r", options=_OPTIONS, metadata_errors="replace")
+
+
+class Decoder:
+    """An open file: its first audio track, decoded from the beginning to the last whole packet.
+
+    Raises `AudioError` on entering for what is not audio.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.damaged = 0
+        """Packets that could not be decoded, so far."""
+        self.begins_s = 0.0
+        """When the first sample is to be heard, once it has been decoded."""
+        self.is_cut = False
+        """Whether the last page of an Ogg file is not whole."""
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        with self._open as resources:
+            try:
+                self._container = resources.enter_context(container_of(self._mended(resources)))
+            except (av.FFmpegError, OSError, ValueError) as error:
+                raise AudioError(f"{self.path} cannot be read: {_reason(error)}") from error
+            if not self._container.streams.audio:
+                raise AudioError(
+                    f"{self.path} holds no audio; a file with an audio track is needed"
+                )
+            self.track: AudioStream = self._container.streams.audio[0]
+            self.tracks = len(self._container.streams.audio)
+            self.sample_rate_hz = self.track.rate or 0
+            self.channels = self.track.channels or 0
+            if not 1 <= self.channels <= MOST_CHANNELS:
+                raise AudioError(
+                    f"{self.path} has {self.channels} channels; accepted are 1 to {MOST_CHANNELS}"
+                )
+            self._open = resources.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether it is a video; the cover of a song is none."""
+        still = av.stream.Disposition.attached_pic
+        return any(not one.disposition & still for one in self._container.streams.video)
+
+    def blocks(self) -> Iterator[Array]:
+        """Blocks (n, channels) of about `BLOCK` samples, the last one shorter."""
+        waiting: list[Array] = []
+        count = 0
+        for wave in self._waves():
+            waiting.append(wave)
+            count += len(wave)
+            if count * self.channels >= BLOCK:
+                yield np.concatenate(waiting)
+                waiting, count = [], 0
+        if count:
+            yield np.concatenate(waiting)
+
+    def _waves(self) -> Iterator[Array]:
+        converter, made_for = None, None
+        for frame in self._frames():
+            # Files joined end to end may change their rate or channels on the way.
+            kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if converter is None:
+                self.begins_s = max(0.0, frame.time or 0.0)
+            if converter is None or kind != made_for:
+                converter, made_for = self._converter(), kind
+            yield from map(_wave, converter.resample(frame))
+        if converter is not None:
+            yield from map(_wave, converter.resample(None))
+
+    def _converter(self) -> AudioResampler:
+        return AudioResampler("fltp", self.track.layout, self.sample_rate_hz)
+
+    def _frames(self) -> Iterator[AudioFrame]:
+        """Frames of the track; a packet that cannot be decoded is counted and passed over."""
+        packets = self._container.demux(self.track)
+        while True:
+            try:
+                frames = next(packets).decode()
+            except StopIteration:
+                return
+            except av.EOFError:
+                return
+            except av.FFmpegError:
+                self.damaged += 1
+                if self.damaged > 10_000:
+                    return
+                continue
+            yield from frames
+
+    def _mended(self, resources: ExitStack) -> BinaryIO:
+        """The file, or a copy whose last page is whole."""
+        file = resources.enter_context(self.path.open("rb"))
+        tail = mended_tail(file)
+        if tail is None:
+            return file
+        self.is_cut = True
+        mended = resources.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        shutil.copyfileobj(file, mended)
+        mended.seek(tail[0])
+        mended.truncate()
+        mended.write(tail[1])
+        mended.seek(0)
+        return cast("BinaryIO", mended)
+
+
+def _wave(frame: AudioFrame) -> Array:
+    """(n, channels)."""
+    return np.asarray(frame.to_ndarray().T, np.float32)
+
+
+def _reason(error: Exception) -> str:
+    """A fault in our words: FFmpeg's name its functions."""
+    for kind, words in _NAMED_FAULTS.items():
+        if isinstance(error, kind):
+            return words
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,119 @@
+"""Restoring a file: one pass to measure its loudness, one to restore it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..core.audio import RATE_HZ
+from ..core.restorer import Restorer, measure
+from ..core.spec import Array
+from .reader import AudioReader
+from .writer import AudioWriter, Form, check_output, check_space
+
+Progress = Callable[[float], None]
+"""Called with the seconds of audio finished since the last call."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be done to a file, and the form in which it is to come out."""
+
+    steps: int | None = None
+    seed: int = 0
+    strength: float = 1.0
+    """Share of the restored sound; the rest is the recording as it was."""
+    is_mono: bool = False
+    """Whether all channels become one."""
+    keeps_rate: bool = False
+    """Whether the result has the sample rate of the recording instead of 48 kHz."""
+    form: Form = field(default_factory=Form)
+
+
+@dataclass(frozen=True)
+class RestoredFile:
+    """What was done to a file; `rtf` is computing time over duration."""
+
+    input: str
+    output: str
+    duration_s: float
+    channels: int
+    input_rate_hz: int
+    output_rate_hz: int
+    steps: int
+    seed: int
+    attenuation_db: float
+    rtf: float
+    warnings: tuple[str, ...]
+
+
+def restore_file(
+    restorer: Restorer,
+    source: Path,
+    target: Path,
+    wanted: Wanted = Wanted(),
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> RestoredFile:
+    """Restore `source` to `target`, holding a few seconds of it in memory at a time.
+
+    Raises `AudioError` for an input that cannot be restored and `UsageError` for an output or for
+    what is wanted and not possible; then nothing is left behind.
+    """
+    began = time.perf_counter()
+    steps = restorer.accepted_steps(wanted.steps)
+    reader, form = opened(source, target, wanted, overwrite=overwrite)
+    channels = 1 if wanted.is_mono else reader.channels
+    loudness_lufs = measure(_blocks(reader, wanted), channels)
+    stream = restorer.stream(loudness_lufs, steps=steps, seed=wanted.seed, strength=wanted.strength)
+    check_space(target, round(reader.duration_s * RATE_HZ), channels)
+    writer = AudioWriter(target, channels=channels, source=reader, overwrite=overwrite, form=form)
+    with writer:
+        for block in _blocks(reader, wanted):
+            _write(writer, stream.process(block), progress)
+        _write(writer, stream.flush(), progress)
+    return RestoredFile(
+        input=str(source),
+        output=str(target),
+        duration_s=reader.duration_s,
+        channels=channels,
+        input_rate_hz=reader.sample_rate_hz,
+        output_rate_hz=form.sample_rate_hz,
+        steps=steps,
+        seed=wanted.seed,
+        attenuation_db=writer.attenuation_db,
+        rtf=(time.perf_counter() - began) / reader.duration_s,
+        warnings=(*reader.warnings, *_level_warning(target, writer.attenuation_db)),
+    )
+
+
+def opened(
+    source: Path, target: Path, wanted: Wanted, *, overwrite: bool = False
+) -> tuple[AudioReader, Form]:
+    """The input, and the form of the output; raises as `restore_file` does, before any work."""
+    check_output(target, source=source, overwrite=overwrite)
+    reader = AudioReader(source)
+    rate_hz = reader.sample_rate_hz if wanted.keeps_rate else wanted.form.sample_rate_hz
+    form = replace(wanted.form, sample_rate_hz=rate_hz)
+    channels = 1 if wanted.is_mono else reader.channels
+    check_output(target, source=source, overwrite=overwrite, channels=channels, form=form)
+    return reader, form
+
+
+def _blocks(reader: AudioReader, wanted: Wanted) -> Iterator[Array]:
+    for block in reader:
+        yield block.mean(axis=1, keepdims=True) if wanted.is_mono else block
+
+
+def _level_warning(target: Path, attenuation_db: float) -> Iterator[str]:
+    if attenuation_db > 0.0:
+        yield f"{target} was turned down by {attenuation_db:.1f} dB: clipping"
+
+
+def _write(writer: AudioWriter, block: Array, progress: Progress | None) -> None:
+    writer.write(block)
+    if progress:
+        progress(len(block) / RATE_HZ)

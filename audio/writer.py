@@ -1,0 +1,225 @@
+"""Audio files out: whole, at one level, in the form asked for, or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+import soundfile
+
+from ..core.audio import RATE_HZ, resample
+from ..core.errors import AudioError, UsageError
+from ..core.spec import Array
+from . import tags
+from .encoding import encode, rates_hz
+from .formats import WRITE_FORMATS, Format, format_of
+from .reader import AudioReader
+
+PEAK_LIMIT = 0.999
+"""A louder file is turned down as a whole instead of being clipped."""
+LARGEST_WAV = 0xFFFF0000
+"""Bytes of sound past which a WAV file is written as RF64."""
+# libvorbis overflows its stack on very long blocks.
+_BLOCK = 16_384
+_BYTES = {"PCM_16": 2, "PCM_24": 3, "FLOAT": 4}
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a result is to be written, beyond what its name tells; None: as is usual for it."""
+
+    sample_rate_hz: int = RATE_HZ
+    depth: str | None = None
+    """`16`, `24` or `float`, of WAV and FLAC."""
+    bitrate_kbps: int | None = None
+    """Of MP3, Opus and AAC."""
+
+
+def check_output(
+    target: Path,
+    *,
+    source: Path | None = None,
+    overwrite: bool = False,
+    channels: int = 1,
+    form: Form = Form(),
+) -> None:
+    """Raise `UsageError` unless `target` is a name that may be written to, in this form."""
+    kind = format_of(target)
+    if kind is None:
+        accepted = " ".join(WRITE_FORMATS)
+        raise UsageError(f"cannot write {target}: accepted endings are {accepted}")
+    if target.is_dir():
+        raise UsageError(f"cannot write {target}: it is a folder; name a file")
+    if not target.parent.is_dir():
+        raise UsageError(f"cannot write {target}: {target.parent} is not a folder")
+    if target.exists():
+        if source is not None and source.exists() and target.samefile(source):
+            raise UsageError(f"cannot write {target}: it is the input; name another file")
+        if not overwrite:
+            raise UsageError(f"{target} exists; choose another name or allow overwriting")
+    _check_form(target, kind, channels, form)
+
+
+def _check_form(target: Path, kind: Format, channels: int, form: Form) -> None:
+    if channels > kind.channels:
+        fit = " ".join(name for name, one in WRITE_FORMATS.items() if one.channels >= channels)
+        raise UsageError(
+            f"cannot write {target}: it holds {kind.channels} channels at most and there are "
+            f"{channels}; choose {fit or 'fewer channels'}"
+        )
+    if form.depth is not None and form.depth not in (kind.depths or {}):
+        accepted = ", ".join(kind.depths or {}) or "none, its samples have no fixed depth"
+        raise UsageError(
+            f"cannot write {target} with a bit depth of {form.depth}; accepted: {accepted}"
+        )
+    if form.bitrate_kbps is not None:
+        low, high = kind.bitrates_kbps or (0, 0)
+        if not low <= form.bitrate_kbps <= high or not high:
+            accepted = (
+                f"{low} to {high} kbit/s" if high else "none, only mp3, opus and m4a have one"
+            )
+            raise UsageError(
+                f"cannot write {target} at {form.bitrate_kbps} kbit/s; accepted: {accepted}"
+            )
+    if kind.muxed and form.sample_rate_hz not in (accepted_hz := rates_hz(kind.muxed[1])):
+        listed = ", ".join(map(str, accepted_hz))
+        raise UsageError(f"cannot write {target} at {form.sample_rate_hz} Hz; accepted: {listed}")
+
+
+def check_space(target: Path, frames: int, channels: int) -> None:
+    """Raise `UsageError` where the disk has no room for a draft and a result of so many frames."""
+    needed = frames * channels * (_BYTES["FLOAT"] + _BYTES["PCM_24"])
+    free = shutil.disk_usage(target.parent).free
+    if needed > free:
+        raise UsageError(
+            f"cannot write {target}: about {needed / 1e6:.0f} MB are needed on the way and "
+            f"{free / 1e6:.0f} MB are free"
+        )
+
+
+class AudioWriter:
+    """Writes blocks (n, channels) at 48 kHz; the file appears whole at the end, or not at all.
+
+    The suffix names the format; tags of the `source` are carried over, into a video its picture
+    too. After the `with` block `attenuation_db` tells by how much the
+    file was turned down to keep its peak from clipping (0.0: not at all). Raises `UsageError` on
+    entering where the target cannot be written, `AudioError` for samples that are not finite.
+    """
+
+    def __init__(
+        self,
+        target: Path,
+        *,
+        channels: int,
+        source: AudioReader | None = None,
+        overwrite: bool = False,
+        form: Form = Form(),
+    ) -> None:
+        path = source.path if source else None
+        check_output(target, source=path, overwrite=overwrite, channels=channels, form=form)
+        # A link stays a link: what it names is written.
+        self.target = target.resolve() if target.is_symlink() else target
+        self.channels = channels
+        self.source = source
+        self.form = form
+        self.attenuation_db = 0.0
+        self._peak = 0.0
+        self._frames = 0
+
+    def __enter__(self) -> Self:
+        with _writing(self.target):
+            self._folder = tempfile.TemporaryDirectory(prefix=".restoring-", dir=self.target.parent)
+            try:
+                # RF64 has no 4 GB limit, float32 keeps what is above full scale.
+                self._file = soundfile.SoundFile(
+                    self._draft, "w", RATE_HZ, self.channels, subtype="FLOAT", format="RF64"
+                )
+            except BaseException:
+                self._folder.cleanup()
+                raise
+        return self
+
+    def write(self, block: Array) -> None:
+        """Append a block (n, channels)."""
+        if not np.isfinite(block).all():
+            raise AudioError(f"the audio for {self.target} is not finite; nothing was written")
+        self._peak = max(self._peak, float(np.abs(block).max(initial=0.0)))
+        self._frames += len(block)
+        with _writing(self.target):
+            self._file.write(block)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._folder, _writing(self.target):
+            self._file.close()
+            if error is None:
+                self._publish()
+
+    @property
+    def _draft(self) -> Path:
+        return Path(self._folder.name) / "draft.wav"
+
+    def _publish(self) -> None:
+        final = Path(self._folder.name) / f"final{self.target.suffix}"
+        gain = min(1.0, PEAK_LIMIT / max(self._peak, PEAK_LIMIT))
+        self.attenuation_db = -20.0 * float(np.log10(gain)) if gain < 1.0 else 0.0
+        with soundfile.SoundFile(self._draft) as draft:
+            self._write(final, self._finished(draft, gain))
+        if self.source:
+            tags.carry_over(self.source.path, final)
+        if self.target.exists():
+            final.chmod(self.target.stat().st_mode)
+        final.replace(self.target)
+
+    def _finished(self, draft: soundfile.SoundFile, gain: float) -> Iterator[Array]:
+        blocks = draft.blocks(_BLOCK, dtype="float32", always_2d=True)
+        level = (block * np.float32(gain) for block in blocks)
+        return resample(level, RATE_HZ, self.channels, self.form.sample_rate_hz)
+
+    def _write(self, final: Path, blocks: Iterator[Array]) -> None:
+        kind, form = WRITE_FORMATS[self.target.suffix.lower()], self.form
+        if kind.muxed:
+            seen = self.source if kind.video and self.source and self.source.has_picture else None
+            encode(
+                final,
+                kind.muxed,
+                blocks,
+                sample_rate_hz=form.sample_rate_hz,
+                channels=self.channels,
+                bitrate_kbps=form.bitrate_kbps,
+                begins_s=seen.begins_s if seen else 0.0,
+                picture=seen.path if seen else None,
+            )
+        elif kind.sound:
+            container, subtype = kind.sound
+            subtype = (kind.depths or {}).get(form.depth or "", subtype)
+            size = self._frames * self.channels * _BYTES.get(subtype, 0)
+            container = "RF64" if container == "WAV" and size > LARGEST_WAV else container
+            rate_hz, channels = form.sample_rate_hz, self.channels
+            with soundfile.SoundFile(
+                final, "w", rate_hz, channels, subtype=subtype, format=container
+            ) as file:
+                for block in blocks:
+                    file.write(block)
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    """Turn a fault of the disk or of the codec into one sentence."""
+    try:
+        yield
+    except (OSError, ValueError, soundfile.SoundFileError, av.FFmpegError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot write {target}: {reason}") from error

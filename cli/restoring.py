@@ -1,0 +1,169 @@
+"""What `restore` does once it knows what is wanted: pipes, progress, a report, an exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from ..audio import pipes
+from ..audio.batch import Done, Failed, Result, restore_all
+from ..audio.files import RestoredFile, Wanted, opened
+from ..audio.folders import Found, find
+from ..audio.journal import Journal
+from ..core.errors import ToolkitError, UsageError
+from ..core.manifest import sha256_of
+from ..runtimes.restorer import EMBEDDED_BUNDLE, Restorer
+from .progress import seconds_of
+
+PIPE = Path("-")
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which bundle, and how it is run."""
+
+    bundle: Path | None
+    backend: str
+    precision: str | None
+    threads: int | None
+
+    def load(self) -> Restorer:
+        """The restorer."""
+        return Restorer.load(
+            self.bundle, backend=self.backend, precision=self.precision, threads=self.threads
+        )
+
+    @property
+    def key(self) -> str:
+        """What tells this model's results from others'."""
+        manifest = (self.bundle or EMBEDDED_BUNDLE) / "bundle.json"
+        return f"{sha256_of(manifest)} {self.backend} {self.precision or ''}".strip()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asked for."""
+
+    sources: Sequence[Path]
+    target: Path
+    wanted: Wanted
+    model: Model
+    stdin: str | None
+    stdout: str
+    skips_existing: bool
+    overwrite: bool
+    at_once: int
+    as_json: bool
+    quiet: bool
+
+
+def run(request: Request, folder: Path) -> int:
+    """Restore what is asked for and tell of it; gives the exit code. Pipes pass through `folder`.
+
+    Raises `ToolkitError` where nothing can be done at all.
+    """
+    pipes.check_stdout(request.stdout)
+    if request.target == PIPE and request.as_json:
+        raise UsageError("the result and --json would both go to standard output; name a file")
+    piped = _without_pipes(request, folder)
+    found = Found()
+    results: list[Result] = []
+    try:
+        found = find(piped.sources, piped.target)
+        results = _restored(piped, found)
+    except ToolkitError as error:
+        if not request.as_json:
+            raise
+        results = [Failed(str(request.sources[0]), str(error), error.exit_code)]
+    _report(request, results, found)
+    failures = [result for result in results if isinstance(result, Failed)]
+    if request.target == PIPE and not failures:
+        pipes.send(piped.target, request.stdout, sys.stdout.buffer)
+    if not failures:
+        return 0
+    return failures[0].exit_code if len(results) == 1 else 1
+
+
+def _without_pipes(request: Request, folder: Path) -> Request:
+    """The request with files where it names pipes."""
+    sources = [
+        pipes.received(sys.stdin.buffer, request.stdin, folder) if source == PIPE else source
+        for source in request.sources
+    ]
+    if request.target != PIPE:
+        return replace(request, sources=sources)
+    form = request.wanted.form
+    depth = form.depth or pipes.depth_of(request.stdout)
+    wanted = replace(request.wanted, form=replace(form, depth=depth))
+    target = folder / f"stdout{pipes.suffix_of(request.stdout)}"
+    return replace(request, sources=sources, target=target, wanted=wanted)
+
+
+def _restored(request: Request, found: Found) -> list[Result]:
+    if len(found.jobs) == 1 and not request.skips_existing:
+        # A bad input is told before the model is loaded.
+        opened(*found.jobs[0], request.wanted, overwrite=request.overwrite)
+    restorer = request.model.load()
+    restorer.accepted_steps(request.wanted.steps)
+    journal = Journal(request.model.key, request.wanted) if request.skips_existing else None
+    results: list[Result] = [Failed(str(path), f"{path}: {why}") for path, why in found.failed]
+    hidden = request.quiet or request.target == PIPE
+    with seconds_of([given for given, _ in found.jobs], quiet=hidden) as progress:
+        results += restore_all(
+            restorer,
+            found.jobs,
+            request.wanted,
+            overwrite=request.overwrite,
+            journal=journal,
+            at_once=request.at_once,
+            progress=progress,
+        )
+    return results
+
+
+def _report(request: Request, results: Sequence[Result], found: Found) -> None:
+    """Warnings and errors on stderr, results on stdout."""
+    for result in results:
+        _warn(result)
+    made = [result for result in results if isinstance(result, RestoredFile)]
+    duration_s = sum(file.duration_s for file in made)
+    rtf = sum(file.rtf * file.duration_s for file in made) / max(duration_s, 1e-9)
+    if request.as_json:
+        backend = request.model.backend
+        told = {
+            "files": [asdict(file) | {"backend": backend} for file in made],
+            "failed": [
+                {"input": one.input, "error": one.error}
+                for one in results
+                if isinstance(one, Failed)
+            ],
+            "done_before": [one.output for one in results if isinstance(one, Done)],
+            "skipped": [str(path) for path in found.skipped],
+            "backend": backend,
+            "duration_s": duration_s,
+            "rtf": rtf,
+        }
+        print(json.dumps(told))
+        return
+    for path in found.skipped:
+        print(f"skipped: {path} is no audio", file=sys.stderr)
+    if not request.quiet and request.target != PIPE:
+        print(_summary(results, len(made), duration_s, rtf))
+
+
+def _summary(results: Sequence[Result], count: int, duration_s: float, rtf: float) -> str:
+    text = f"restored {count} file" + ("s" if count != 1 else "")
+    text += f", {duration_s:.1f} s of audio, real-time factor {rtf:.3f}"
+    before = sum(isinstance(result, Done) for result in results)
+    return text + (f"; {before} had been restored before" if before else "")
+
+
+def _warn(result: Result) -> None:
+    if isinstance(result, Failed):
+        print(f"error: {result.error}", file=sys.stderr)
+    elif isinstance(result, RestoredFile):
+        for warning in result.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
