@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import soundfile
 from command_line import Clip, Run
 from mutagen.flac import FLAC, Picture
 
+from hiresldm.audio.formats import READ_SUFFIXES, WRITE_FORMATS
 from hiresldm.audio.reader import AudioReader
 from hiresldm.core.errors import AudioError
 from hiresldm.core.spec import Array
@@ -303,3 +305,16 @@ def test_playlists_and_pictures_are_no_audio(tmp_path: Path, clip: Clip) -> None
     for content in (playlist.encode(), f"ffconcat version 1.0\nfile {inside}\n".encode()):
         with pytest.raises(AudioError, match="no audio of a known format"):
             AudioReader(written(tmp_path, "list.wav", content))
+
+
+def test_the_table_of_formats_names_every_ending() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\.[a-z0-9]+)`", text))
+    assert named == {*READ_SUFFIXES, *WRITE_FORMATS}
+    for suffix, form in WRITE_FORMATS.items():
+        row = next(
+            line
+            for line in text.splitlines()
+            if line.startswith("|") and f"`{suffix}`" in line and line.count("|") == 7
+        )
+        assert f"| {form.channels} |" in row

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from made_files import encoded
 
 ROOT = Path(__file__).parents[1]
 LIGHTER = {
@@ -46,7 +47,23 @@ def place(tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray) -> Path:
     (place / "DATA").mkdir()
     for number in range(20):  # a bare folder's 19th file is for validation, its 20th for testing
         soundfile.write(place / "DATA" / f"{number:02}.wav", speech[: 2 * 48_000], 48_000)
+    (place / "recordings").mkdir()
+    for path in ("recordings/a.wav", "b.wav"):
+        soundfile.write(place / path, speech[:24_000], 48_000)
+    (place / "talk.m4a").write_bytes(encoded(speech[:24_000], "ipod", "aac"))
     return place
+
+
+def words(line: str, place: Path) -> list[str]:
+    """What a shell in `place` makes of a line."""
+    given = shlex.split(line, comments=True)
+    return [found for word in given for found in _matched(word, place)]
+
+
+def _matched(word: str, place: Path) -> list[str]:
+    if "*" not in word:
+        return [word]
+    return sorted(str(path.relative_to(place)) for path in place.glob(word))
 
 
 def test_the_readme_shows_every_verb():
@@ -63,7 +80,7 @@ def test_the_readme_shows_every_verb():
 @pytest.mark.parametrize("line", [c for c in commands() if not ELSEWHERE & set(c.split())])
 def test_a_command_of_the_readme_runs(place: Path, line: str):
     done = subprocess.run(
-        [sys.executable, "-m", "hiresldm.cli.main", *shlex.split(lighter(line))[1:]],
+        [sys.executable, "-m", "hiresldm.cli.main", *words(lighter(line), place)[1:]],
         cwd=place,
         capture_output=True,
         text=True,
