@@ -41,21 +41,24 @@ def restore_all(
     *,
     overwrite: bool,
     journal: Journal | None,
+    skips_existing: bool,
     at_once: int,
     progress: Progress,
 ) -> Iterator[Result]:
     """Restore every job, `at_once` side by side, and give what became of each as it ends.
 
-    With a `journal`, what it knows is not done again, and what it knows otherwise is replaced.
+    What is made is noted in the `journal`. Where existing results are skipped, what it knows is
+    not done again, and what was made in another way is replaced.
     """
 
     def one(job: Job) -> Result:
         source, target = job
         try:
             _make_folder(target.parent)
-            if journal and journal.has(source, target):
+            known = journal if skips_existing else None
+            if known and known.has(source, target):
                 return Done(str(source), str(target))
-            replaces = overwrite or (journal is not None and journal.knows(target))
+            replaces = overwrite or (known is not None and known.knows(target))
             made = restore_file(
                 restorer, source, target, wanted, overwrite=replaces, progress=progress
             )

@@ -47,7 +47,7 @@ def encode(
 ) -> None:
     """Write blocks (n, channels) as a file of a muxer and a codec, with the picture of a video.
 
-    Raises `av.FFmpegError` or ValueError where the container does not take the picture.
+    Raises ValueError where the container does not take the picture, `av.FFmpegError` for faults.
     """
     muxer, codec = muxed
     with ExitStack() as resources:
@@ -84,7 +84,12 @@ def _encoded(sound: AudioStream, blocks: Iterable[Array], begin: int) -> Iterato
 def _seen(resources: ExitStack, out: OutputContainer, source: Path) -> Iterator[Packet[Any]]:
     """The packets of a video's picture, bound for a stream of the same kind in `out`."""
     container = resources.enter_context(container_of(resources.enter_context(source.open("rb"))))
-    stream = out.add_stream_from_template(container.streams.video[0])
+    try:
+        stream = out.add_stream_from_template(container.streams.video[0])
+    except ValueError as error:
+        raise ValueError(
+            f"this kind of file does not take the picture of {source}; try .mkv"
+        ) from error
     return (_bound(packet, stream) for packet in container.demux(video=0) if packet.dts is not None)
 
 

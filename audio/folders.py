@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,7 @@ def find(sources: Sequence[Path], out: Path) -> Found:
             found.jobs.append((source, _output_of(out / source.name)))
     if not found.jobs and not found.failed:
         raise UsageError(f"{sources[0]} holds no file that can be read as audio")
+    found.jobs = list(_apart(found.jobs))
     _refuse_collisions(found.jobs)
     return found
 
@@ -89,6 +91,14 @@ def _is_audio(path: Path) -> bool:
 
 def _output_of(path: Path) -> Path:
     return path if path.suffix.lower() in WRITE_FORMATS else path.with_suffix(".wav")
+
+
+def _apart(jobs: Sequence[Job]) -> Iterator[Job]:
+    """The jobs, with the whole name of the input in outputs that would be called alike."""
+    count = Counter(made for _, made in jobs)
+    for given, made in jobs:
+        is_alike = count[made] > 1 and given.suffix != made.suffix
+        yield given, made.with_name(given.name + made.suffix) if is_alike else made
 
 
 def _refuse_collisions(jobs: Sequence[Job]) -> None:

@@ -221,5 +221,7 @@ def _writing(target: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, soundfile.SoundFileError, av.FFmpegError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or str(error)
+        if "System error" in reason:  # all that libsndfile tells of a full disk
+            reason = "the disk took no more; it is full, or a limit is reached"
         raise UsageError(f"cannot write {target}: {reason}") from error

@@ -108,7 +108,8 @@ def _restored(request: Request, found: Found) -> list[Result]:
         opened(*found.jobs[0], request.wanted, overwrite=request.overwrite)
     restorer = request.model.load()
     restorer.accepted_steps(request.wanted.steps)
-    journal = Journal(request.model.key, request.wanted) if request.skips_existing else None
+    is_folder = request.skips_existing or len(found.jobs) > 1
+    journal = Journal(request.model.key, request.wanted) if is_folder else None
     results: list[Result] = [Failed(str(path), f"{path}: {why}") for path, why in found.failed]
     hidden = request.quiet or request.target == PIPE
     with seconds_of([given for given, _ in found.jobs], quiet=hidden) as progress:
@@ -118,6 +119,7 @@ def _restored(request: Request, found: Found) -> list[Result]:
             request.wanted,
             overwrite=request.overwrite,
             journal=journal,
+            skips_existing=request.skips_existing,
             at_once=request.at_once,
             progress=progress,
         )
@@ -150,7 +152,7 @@ def _report(request: Request, results: Sequence[Result], found: Found) -> None:
         return
     for path in found.skipped:
         print(f"skipped: {path} is no audio", file=sys.stderr)
-    if not request.quiet and request.target != PIPE:
+    if (made or len(results) > 1) and not request.quiet and request.target != PIPE:
         print(_summary(results, len(made), duration_s, rtf))
 
 

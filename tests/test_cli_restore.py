@@ -129,7 +129,7 @@ def test_a_folder_goes_on_past_a_bad_file(run: Run, clip: Clip, tmp_path: Path) 
     clip("in/deep/c.aiff", frames=4800)
     outcome = run(first.parent, tmp_path / "out", "--json")
     report = json.loads(outcome.out)
-    made = sorted(path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*.*"))
+    made = sorted(path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("[!.]*.wav"))
     assert outcome.code == 1 and "b.flac" in outcome.err
     assert made == [Path("a.wav"), Path("deep/c.wav")]
     assert (len(report["files"]), len(report["failed"])) == (2, 1)
@@ -140,8 +140,8 @@ def test_folders_that_would_overwrite_themselves_are_refused(
 ) -> None:
     folder = clip("in/a.wav").parent
     assert "lies inside" in run(folder, folder / "out").err
-    clip("in/a.aiff")
-    assert "both become" in run(folder, tmp_path / "out").err
+    clip("other/a.wav")
+    assert "both become" in run(folder, tmp_path / "other" / "a.wav", tmp_path / "out").err
     (tmp_path / "none").mkdir()
     assert "no file that can be read as audio" in run(tmp_path / "none", tmp_path / "out").err
 

@@ -140,6 +140,7 @@ def test_a_video_keeps_its_picture_and_its_sound_stays_in_time(
         with av.open(str(path)) as file:
             return seen, float(next(file.decode(audio=0)).time or 0)
 
+    assert "does not take the picture" in run(tmp_path / "in.mp4", tmp_path / "out.webm").err
     (given, given_s), (got, got_s) = (
         packets(tmp_path / "in.mp4"),
         packets(tmp_path / f"out{suffix}"),
@@ -185,10 +186,14 @@ def test_several_inputs_become_files_of_their_names(
     assert run(first, second, "-o", tmp_path / "again", "--jobs", 2, "-q").code == 0
     assert run(first, f"{tmp_path}/out", "--overwrite").code == 0  # a folder that is there
     for folder in ("out", "again"):
-        assert {p.name for p in (tmp_path / folder).iterdir()} == {"a.wav", "b.flac"}
+        made_there = {path.name for path in (tmp_path / folder).glob("[!.]*")}
+        assert made_there == {"a.wav", "b.flac"}
     one, other = ((tmp_path / name / "a.wav").read_bytes() for name in ("out", "again"))
     assert one == other
     assert run(first).code == 2
+    clip("b.wav", frames=4800)
+    assert run(second, tmp_path / "b.wav", clip("b.aiff", frames=480), tmp_path / "alike").code == 0
+    assert {p.name for p in (tmp_path / "alike").glob("[!.]*")} == {"b.flac", "b.wav", "b.aiff.wav"}
 
 
 def test_a_run_goes_on_where_an_earlier_one_stopped(
@@ -197,13 +202,15 @@ def test_a_run_goes_on_where_an_earlier_one_stopped(
     tmp_path: Path,
 ) -> None:
     folder = clip("in/a.wav", frames=4800).parent
+    clip("in/c.wav", frames=480)
+    assert run(folder, tmp_path / "out").code == 0
+    assert run(folder, tmp_path / "out").code == 1  # nothing is replaced unasked
     asked = (folder, tmp_path / "out", "--skip-existing", "--json")
-    assert len(json.loads(run(*asked).out)["files"]) == 1
     clip("in/b.wav", frames=4800)
     report = json.loads(run(*asked).out)
     assert [Path(f["input"]).name for f in report["files"]] == ["b.wav"]
-    assert [Path(f).name for f in report["done_before"]] == ["a.wav"]
-    assert len(json.loads(run(*asked, "--seed", 1).out)["files"]) == 2  # made in another way
+    assert {Path(f).name for f in report["done_before"]} == {"a.wav", "c.wav"}
+    assert len(json.loads(run(*asked, "--seed", 1).out)["files"]) == 3  # made in another way
     clip("in/a.wav", frames=9600)
     assert len(json.loads(run(*asked, "--seed", 1).out)["files"]) == 1  # made of something else
     (tmp_path / "out" / "a.wav").write_bytes(b"cut short")
