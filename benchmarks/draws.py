@@ -24,6 +24,7 @@ from ..reference.data.kinds import waves_of
 from ..reference.data.material import Material, assemble
 from ..runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 from . import provenance, quality, report, scores
+from .ablations import AlteredRestorer
 from .quality import System
 from .scores import Scorer
 from .systems import StagedRestorer
@@ -43,14 +44,6 @@ class Means(Restorer):
     def average(self, draws: int) -> None:
         """Take the mean of this many draws from now on."""
         self._runners = {**self._runners, "denoiser": mean_of(self._runners["denoiser"], draws)}
-
-
-class Recovered(Restorer):
-    """A restorer that decodes the recovered latent: nothing is drawn."""
-
-    def undrawn(self) -> None:
-        """Leave the denoiser out from now on."""
-        self._runners = {**self._runners, "denoiser": lambda given: {"clean": given["condition"]}}
 
 
 def mean_of(denoiser: Runner, draws: int) -> Runner:
@@ -99,9 +92,9 @@ def pairs(data: Path) -> Iterator[Pair]:
 
 def systems() -> list[System]:
     """What is compared; the number of steps where anything is drawn."""
-    plain, means, recovered = StagedRestorer.load(), Means.load(), Recovered.load()
+    plain, means, recovered = StagedRestorer.load(), Means.load(), AlteredRestorer.load()
     means.average(DRAWN)
-    recovered.undrawn()
+    recovered.alter("denoiser", lambda given, made: given["condition"][0])
 
     def chain(name: str, restorer: Restorer, steps: int) -> System:
         return System(name, steps, lambda p: restorer(p.damaged, RATE_HZ, steps=steps, seed=SEED))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ..reference.data.kinds import CLEAN
 from .quality import ALL
 from .report import Row, system_title, table
-from .testset import CLEAN
 
 NEAR_CLEAN = "clean and near-clean"
 """The class of rows over clips that a system can only harm: untouched, or of a high ESTOI."""

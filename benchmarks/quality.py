@@ -13,8 +13,9 @@ import numpy as np
 
 from ..core.errors import ToolkitError
 from ..core.spec import Array
+from ..reference.data.kinds import CLEAN
 from .scores import Scorer, score
-from .testset import CLEAN, Pair
+from .testset import Pair
 
 ALL = "all"
 """The class of a row over every kind of damage; untouched speech is not part of it."""

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ..core.restorer import PARTS
+from ..reference.data.kinds import CLEAN
 from . import levels, per_speaker, report, tables
 from .peers.load import NAMES
 from .quality import ALL
 from .report import Row, interval_text, mean_text, table
 from .scores import headings
-from .testset import CLEAN
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = "benchmarks/results"

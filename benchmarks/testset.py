@@ -13,15 +13,11 @@ from ..core.spec import Array
 from ..reference.data.bank import Sounds
 from ..reference.data.corpus import RATE_HZ
 from ..reference.data.draws import Draw
-from ..reference.data.kinds import KINDS, Damage, together
+from ..reference.data.kinds import CLEAN, KINDS, MIXED, Damage, kinds_of
 from ..reference.data.material import Material, assemble
 
-CLEAN = "clean"
-"""Untouched speech: shows what a system does to speech that needs nothing."""
 TALKERS = "talkers"
 """One talker after another, the second much softer: undamaged but for the levels."""
-MIXED = "mixed"
-"""Two kinds of damage or more."""
 CLASSES = (*KINDS, TALKERS, MIXED, CLEAN)
 LONGEST_S = 15.0
 """Longer recordings are cut: PESQ judges single utterances."""
@@ -91,14 +87,8 @@ def undamaged(material: Material, index: int, kind: str, longest_s: float = LONG
 
 
 def _pair(material: Material, index: int, kind: str, damage: Damage, draw: Draw) -> Pair:
-    pair, kinds = undamaged(material, index, kind), _kinds(kind, draw)
+    pair, kinds = undamaged(material, index, kind), kinds_of(kind, draw)
     return replace(pair, kinds=kinds, damaged=damage(pair.damaged, kinds, draw))
-
-
-def _kinds(kind: str, draw: Draw) -> tuple[str, ...]:
-    if kind == CLEAN:
-        return ()
-    return together(draw) if kind == MIXED else (kind,)
 
 
 def _talkers(material: Material, first: int, second: int, draw: Draw) -> Pair:

@@ -14,10 +14,10 @@ from ..core.spec import Array
 from ..reference.data.bank import Sounds
 from ..reference.data.corpus import RATE_HZ
 from ..reference.data.draws import Draw
-from ..reference.data.kinds import KINDS, Damage, together
+from ..reference.data.kinds import CLEAN, KINDS, MIXED, Damage, kinds_of
 from ..reference.data.material import Material, assemble
 
-CLASSES = (*KINDS, "mixed", "clean")
+CLASSES = (*KINDS, MIXED, CLEAN)
 DRAWN = 3
 """Clips drawn for each one kept: kept are those evenly spaced in the order of their SNR."""
 _SNR_LIMIT_DB = 100.0
@@ -64,8 +64,7 @@ def _case(
     index = int(draw.rng.choice(own))
     wave, length = material.speech.recorded.wave(index), round(seconds * RATE_HZ)
     spoken = wave[int(draw.rng.integers(len(wave) - length + 1)) :][:length]
-    kinds = {"mixed": together(draw), "clean": ()}.get(kind, (kind,))
-    damaged = damage(spoken, kinds, draw)
+    damaged = damage(spoken, kinds_of(kind, draw), draw)
     # A clean clip has an infinite ratio and a silent one none: neither can be written as JSON.
     snr_db = float(np.clip(si_sdr_db(spoken, damaged), -_SNR_LIMIT_DB, _SNR_LIMIT_DB))
     return Case(material.speech.recordings[index].path.stem, kind, snr_db, damaged)

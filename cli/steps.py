@@ -47,8 +47,9 @@ def steps(
 
     from ..benchmarks import curve, provenance, report, scores
     from ..benchmarks import steps as contests
-    from ..benchmarks.testset import CLEAN, pairs
+    from ..benchmarks.testset import pairs
     from ..core.outputs import check_target
+    from ..reference.data.kinds import CLEAN
     from .progress import tracked
 
     check_target(out)

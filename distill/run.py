@@ -20,7 +20,7 @@ from ..reference.data.chain import Chain
 from ..reference.denoiser import Denoiser
 from ..reference.model import PARTS, Model, load, load_part, save_part
 from ..reference.training import devices
-from ..reference.training.critic import LARGE, SMALL
+from ..reference.training.critic import size_for
 from ..reference.training.loop import Schedule, State, Trainer
 from ..reference.training.polish import PolishStage
 from ..reference.training.run import fill, sounds_of
@@ -152,9 +152,7 @@ def _cache(job: Job) -> Path:
 
 def _stage(job: Job, model: Model) -> Stage:
     if job.method is Method.POLISH:
-        critic = None
-        if job.critic:
-            critic = LARGE if devices.chosen(job.device).type == "cuda" else SMALL
+        critic = size_for(devices.chosen(job.device)) if job.critic else None
         return PolishStage(model, batch=POLISH_BATCH, parts=POLISHED, critic=critic)
     makers: dict[Method, Callable[..., Stage]] = {
         Method.CONSISTENCY: ConsistencyStage,

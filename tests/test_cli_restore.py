@@ -129,7 +129,8 @@ def test_a_folder_goes_on_past_a_bad_file(run: Run, clip: Clip, tmp_path: Path) 
     clip("in/deep/c.aiff", frames=4800)
     outcome = run(first.parent, tmp_path / "out", "--json")
     report = json.loads(outcome.out)
-    made = sorted(path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("[!.]*.wav"))
+    out = tmp_path / "out"
+    made = sorted(path.relative_to(out) for path in out.rglob("[!.]*.wav"))
     assert outcome.code == 1 and "b.flac" in outcome.err
     assert made == [Path("a.wav"), Path("deep/c.wav")]
     assert (len(report["files"]), len(report["failed"])) == (2, 1)

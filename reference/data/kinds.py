@@ -14,6 +14,10 @@ from .codecs import coded
 from .draws import Draw
 
 KINDS = ("noise", "hiss", "reverb", "lowpass", "clip", "codec")
+MIXED = "mixed"
+"""Two kinds of damage or more."""
+CLEAN = "clean"
+"""Untouched speech: shows what a system does to speech that needs nothing."""
 LIKELIHOOD = {"noise": 0.30, "reverb": 0.25, "lowpass": 0.20, "clip": 0.10, "codec": 0.15}
 """Of kinds that come together."""
 COUNTS = {2: 0.5, 3: 0.3, 4: 0.2}
@@ -50,8 +54,18 @@ class Damage:
 
 
 def waves_of(clip: Array) -> Tensor:
-    """A clip (N,) as a batch of one."""
-    return torch.from_numpy(clip)[None]
+    """A clip (N,) as a batch of one, in memory of its own.
+
+    Fourier transforms round by where in memory a wave begins: torch aligns all of its own alike.
+    """
+    return torch.from_numpy(clip).clone()[None]
+
+
+def kinds_of(damage: str, draw: Draw) -> tuple[str, ...]:
+    """Kinds to apply, in order, for one of `KINDS`, `MIXED` or `CLEAN`."""
+    if damage == CLEAN:
+        return ()
+    return together(draw) if damage == MIXED else (damage,)
 
 
 def together(draw: Draw) -> tuple[str, ...]:

@@ -32,6 +32,11 @@ SMALL = CriticSize((16, 32, 32), ((2048, 512), (512, 128)), 24_000)
 LARGE = CriticSize((32, 64, 64, 64), ((2048, 512), (1024, 256), (512, 128), (256, 64)), 38_400)
 
 
+def size_for(device: torch.device) -> CriticSize:
+    """The critic that a device bears."""
+    return LARGE if device.type == "cuda" else SMALL
+
+
 class SpectrumCritic(nn.Module):
     """Convolutions over one compressed spectrogram of waves (B, N); gives every layer's output."""
 

@@ -51,7 +51,7 @@ class PolishStage:
 
     def inputs(self, chain: Chain, step: int) -> Inputs:
         batch = crops_of(self, chain, step, least_hz=FULL_BAND_HZ)
-        noise = latent_noise(self, chain.draw(step).normal)
+        noise = latent_noise(self, chain.draw(step))
         return batch.clean, batch.damaged, batch.bandwidth_hz, noise
 
     def outcome(self, *inputs: Tensor) -> Outcome:

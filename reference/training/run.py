@@ -19,7 +19,7 @@ from ..data.material import SPEEDS
 from ..data.prepared import INDEX, open_prepared, origin, prepare, read_index
 from ..model import PARTS, Model, load_part
 from . import devices, log
-from .critic import LARGE, SMALL
+from .critic import size_for
 from .loop import Schedule, State, Trainer
 from .polish import POLISHED, PolishStage
 from .stages import AutoencoderStage, DenoiserStage, RecoveryStage, Stage, samples_of
@@ -89,7 +89,7 @@ def train(job: Job, *, resume: bool, quiet: bool) -> State:
 
 def stage_of(job: Job, model: Model, device: torch.device) -> Stage:
     """The stage that a job is about, on a model's parts."""
-    critic = (LARGE if device.type == "cuda" else SMALL) if job.critic else None
+    critic = size_for(device) if job.critic else None
     makers: dict[str, Callable[[], Stage]] = {
         "recovery": lambda: RecoveryStage(model, batch=job.size),
         "autoencoder": lambda: AutoencoderStage(model, batch=job.size),

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..config import ModelConfig
 from ..data.chain import Batch, Chain
+from ..data.draws import Draw
 from ..model import Model
 from .objectives import decoding_losses, recovery_losses
 
@@ -113,7 +114,7 @@ class AutoencoderStage:
     def inputs(self, chain: Chain, step: int) -> Inputs:
         batch = crops_of(self, chain, step, least_hz=FULL_BAND_HZ)
         draw = chain.draw(step)
-        noise = latent_noise(self, draw.normal)
+        noise = latent_noise(self, draw)
         share = draw.uniform(self.batch) * draw.coin(self.batch, 0.4)
         disturbed = 0.4 * draw.uniform(self.batch)[..., None] * noise
         return batch.clean, batch.damaged, batch.bandwidth_hz, share[..., None], disturbed
@@ -152,25 +153,17 @@ class DenoiserStage:
         return Outcome.of({"latent": ((predicted - target) ** 2).mean()})
 
 
-class Noise(Protocol):
-    """Draws normal numbers of a shape."""
-
-    def __call__(self, *shape: int) -> Tensor:
-        """Numbers of this shape."""
-        ...
-
-
-def latent_noise(stage: Stage, normal: Noise) -> Tensor:
+def latent_noise(stage: Stage, draw: Draw) -> Tensor:
     """Noise (B, frames, C) of the latents of a stage's crops."""
     front = stage.config.front
     frames = samples_of(stage.seconds, stage.config) // front.latent_hop
-    return normal(stage.batch, frames, front.latent_channels)
+    return draw.normal(stage.batch, frames, front.latent_channels)
 
 
 def latent_inputs(stage: Stage, chain: Chain, step: int) -> Inputs:
     """Clean and damaged crops (B, N), and noise for their latents."""
     batch = crops_of(stage, chain, step, least_hz=FULL_BAND_HZ)
-    return batch.clean, batch.damaged, latent_noise(stage, chain.draw(step, 1).normal)
+    return batch.clean, batch.damaged, latent_noise(stage, chain.draw(step, 1))
 
 
 def times_of(chain: Chain, *times: np.ndarray) -> tuple[Tensor, ...]:
