@@ -11,7 +11,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from ..core.errors import IntegrityError, UsageError
+from ..core import strict
+from ..core.errors import IntegrityError, UsageError, reason
 from ..core.manifest import sha256_of
 from ..core.spec import Arrays
 
@@ -31,6 +32,14 @@ class Origin:
     snr_db: float
     steps: int | None = None
     time: float | None = None
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What the metadata says beside the facts."""
+
+    origins: tuple[Origin, ...]
+    maxima: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -115,11 +124,13 @@ def load(path: Path) -> Calibration:
             arrays = {key: file.get_tensor(key).astype(np.float32) for key in file.keys()}  # noqa: SIM118
         if (version := facts.pop("version")) != VERSION:
             raise IntegrityError(f"{path}: version {version}; this reader knows {VERSION}")
-        origins = [Origin(**row) for row in json.loads(facts.pop("origins"))]
-        maxima = {str(k): float(v) for k, v in json.loads(facts.pop("maxima")).items()}
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise IntegrityError(f"{path}: not a calibration file: {error}") from error
-    return Calibration(sha256_of(path), facts, maxima, _assembled(origins, arrays))
+        told = {name: strict.parsed(facts.pop(name)) for name in ("origins", "maxima")}
+        stored = strict.built(_Stored, told)
+        samples = _assembled(stored.origins, arrays)
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
+        said = reason(error, path)
+        raise IntegrityError(f"{path}: not a calibration file: {said}") from error
+    return Calibration(sha256_of(path), facts, stored.maxima, samples)
 
 
 def _assembled(origins: Sequence[Origin], arrays: Arrays) -> list[Sample]:

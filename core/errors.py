@@ -1,5 +1,10 @@
 """Every error a user can meet, each with its exit code."""
 
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
 
 class ToolkitError(Exception):
     """A problem told in one sentence; the command line exits with `exit_code`."""
@@ -43,3 +48,10 @@ class IntegrityError(ToolkitError):
     """A bundle file is missing, altered, or of a version that is not understood."""
 
     exit_code = 6
+
+
+def reason(error: BaseException, path: Path | None = None) -> str:
+    """What a library's error says, short and on one line, the name of the file left out."""
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    named = said if path is None else said.replace(str(path), "it")
+    return textwrap.shorten(named, 200, placeholder=" ...")

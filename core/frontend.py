@@ -13,6 +13,9 @@ import numpy as np
 
 from .spec import Array
 
+_MOST_OVERLAP = 32
+_LARGEST_FFT, _MOST_BANDS, _MOST_CHANNELS = 16_384, 1024, 4096
+
 
 @dataclass(frozen=True)
 class FrontEnd:
@@ -28,6 +31,22 @@ class FrontEnd:
     latent_channels: int = 64
     latent_hop: int = 960
     """Samples per latent frame; signals are padded to a multiple of it."""
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that no host could work with, in bounded memory; raises ValueError."""
+        accepted = {
+            "sample_rate_hz": self.sample_rate_hz == FrontEnd.sample_rate_hz,
+            "n_fft": 2 <= self.n_fft <= _LARGEST_FFT and self.n_fft % 2 == 0,
+            "hop": self.n_fft <= self.hop * _MOST_OVERLAP <= self.n_fft * _MOST_OVERLAP,
+            "mel_bands": 1 <= self.mel_bands <= _MOST_BANDS,
+            "compression": 0.01 <= self.compression <= 1.0,
+            "loudness_lufs": -70.0 <= self.loudness_lufs <= 0.0,
+            "latent_channels": 1 <= self.latent_channels <= _MOST_CHANNELS,
+            "latent_hop": self.latent_hop in range(self.hop, self.sample_rate_hz + 1, self.hop),
+        }
+        for name, fits in accepted.items():
+            if not fits:
+                raise ValueError(f"a {name} of {getattr(self, name)} is not possible")
 
     @property
     def bins(self) -> int:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path, PurePosixPath
-from typing import Any
+import re
+import reprlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from .errors import IntegrityError
+from . import strict
+from .errors import IntegrityError, reason
 from .frontend import FrontEnd
 from .spec import Artifact, File
 
 VERSION = 1
 NAME = "bundle.json"
+MOST_FRAMES = 10_000
+"""Of a bucket: silence is laid behind a signal up to it, so it decides what memory is taken."""
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -43,22 +50,17 @@ def save(manifest: Manifest, root: Path) -> None:
 def load(root: Path) -> Manifest:
     """Read `bundle.json` below `root`.
 
-    Raises `IntegrityError` where it is missing, of another version, has unknown or missing keys,
-    or names a path outside the bundle.
+    Raises `IntegrityError` where it is missing, of another version, has unknown or missing keys or
+    values that are not as they must be, or names a path outside the bundle.
     """
     path = root / NAME
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        version = values.pop("version")
-        if version != VERSION:
-            raise IntegrityError(f"{path}: version {version}; this reader knows {VERSION}")
-        manifest = _parse(values)
-    except (OSError, UnicodeDecodeError) as error:
-        raise IntegrityError(f"{root}: no readable {NAME}: {error}") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise IntegrityError(f"{path}: not a bundle manifest: {error}") from error
-    for file in files(manifest):
-        _check_inside(file.path, path)
+        manifest = _parsed(path)
+        _check(manifest)
+    except OSError as error:
+        raise IntegrityError(f"{root}: no readable {NAME}: {reason(error)}") from error
+    except ValueError as error:  # also of text that is not UTF-8
+        raise IntegrityError(f"{path}: not a bundle manifest: {reason(error)}") from error
     return manifest
 
 
@@ -66,20 +68,40 @@ def verify(manifest: Manifest, root: Path) -> None:
     """Hash every file and package; raises `IntegrityError` for one that is missing or altered."""
     for file in files(manifest):
         path = root / file.path
-        if not path.exists():
-            raise IntegrityError(f"{path}: missing from the bundle")
-        if sha256_of(path) != file.sha256:
+        try:
+            digest = sha256_of(path)
+        except FileNotFoundError as error:
+            raise IntegrityError(f"{path}: missing from the bundle") from error
+        except (OSError, ValueError) as error:  # ValueError: names that are not UTF-8
+            raise IntegrityError(f"{path}: cannot be read: {reason(error)}") from error
+        if digest != file.sha256:
             raise IntegrityError(f"{path}: altered or truncated, its sha256 is not the manifest's")
 
 
 def sha256_of(path: Path) -> str:
-    """Hex digest of a file's contents, or of a folder's (a `.mlpackage`): names and contents."""
+    """Hex digest of a file's contents, or of a folder's (a `.mlpackage`): names and contents.
+
+    Raises `IntegrityError` for a device, a pipe and the like, and for a link to a folder.
+    """
     if path.is_dir():
-        inside = sorted(p for p in path.rglob("*") if p.is_file())
-        lines = [f"{p.relative_to(path).as_posix()} {sha256_of(p)}\n" for p in inside]
+        lines = [f"{p.relative_to(path).as_posix()} {sha256_of(p)}\n" for p in _inside(path)]
         return hashlib.sha256("".join(lines).encode()).hexdigest()
-    with path.open("rb") as file:
+    with _regular(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    """What lies in a folder and below; links to folders are not followed, so none may be there."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not path.is_dir():
+            yield _regular(path)
+
+
+def _regular(path: Path) -> Path:
+    """The path, of a file that ends: a device or a pipe would be read for ever."""
+    if path.exists() and not path.is_file():
+        raise IntegrityError(f"{path}: neither a file nor a folder; a bundle holds nothing else")
+    return path
 
 
 def files(manifest: Manifest) -> set[File]:
@@ -88,29 +110,36 @@ def files(manifest: Manifest) -> set[File]:
     return listed | ({manifest.golden} if manifest.golden else set())
 
 
-def _parse(values: dict[str, Any]) -> Manifest:
-    sampler = {int(steps): tuple(times) for steps, times in values.pop("sampler").items()}
-    artifacts = tuple(_artifact(row) for row in values.pop("artifacts"))
-    front = FrontEnd(**values.pop("front"))
-    listed = values.pop("golden", None)
-    golden = File(**listed) if listed else None
-    manifest = Manifest(front=front, sampler=sampler, artifacts=artifacts, golden=golden, **values)
-    if manifest.default_steps not in sampler:
+def _parsed(path: Path) -> Manifest:
+    values = strict.parsed(_regular(path).read_text(encoding="utf-8"))
+    version = values.pop("version", None) if isinstance(values, dict) else None
+    if type(version) is not int or version != VERSION:
+        raise ValueError(f"version {reprlib.repr(version)}; this reader knows {VERSION}")
+    return strict.built(Manifest, values)
+
+
+def _check(manifest: Manifest) -> None:
+    """Raise ValueError where values do not belong together or cannot be."""
+    if manifest.default_steps not in manifest.sampler:
         raise ValueError(f"default_steps {manifest.default_steps} is not in the sampler table")
-    return manifest
+    for steps, times in manifest.sampler.items():
+        falling = all(a > b for a, b in pairwise((*times, 0.0)))
+        if not times or len(times) != steps or not falling or times[0] > 1.0:
+            raise ValueError(f"sampler.{steps} is not {steps} times that fall from 1 to above 0")
+    for artifact in manifest.artifacts:
+        rising = all(a < b for a, b in pairwise((0, *artifact.buckets, MOST_FRAMES + 1)))
+        if not rising:
+            raise ValueError(f"the buckets of {artifact.path} do not rise from 1 to {MOST_FRAMES}")
+    for file in files(manifest):
+        _check_file(file)
 
 
-def _artifact(row: dict[str, Any]) -> Artifact:
-    unknown = row.keys() - {field.name for field in fields(Artifact)}
-    if unknown:
-        raise ValueError(f"unknown keys {sorted(unknown)}")
-    data = tuple(File(**file) for file in row["data"])
-    names = [name for name in ("inputs", "outputs", "buckets") if name in row]
-    lists: dict[str, Any] = {name: tuple(row[name]) for name in names}
-    return Artifact(**{**row, **lists, "data": data})
-
-
-def _check_inside(path: str, manifest: Path) -> None:
-    parts = PurePosixPath(path).parts
-    if not parts or ".." in parts or PurePosixPath(path).is_absolute() or "\\" in path:
-        raise IntegrityError(f"{manifest}: '{path}' leads out of the bundle")
+def _check_file(file: File) -> None:
+    path, name = PurePosixPath(file.path), reprlib.repr(file.path)
+    drive = PureWindowsPath(file.path).drive
+    if not path.parts or ".." in path.parts or path.is_absolute() or drive or "\\" in file.path:
+        raise ValueError(f"{name} leads out of the bundle")
+    if not file.path.isprintable():
+        raise ValueError(f"{name} is not a name of a file")
+    if not _SHA256.fullmatch(file.sha256):
+        raise ValueError(f"the sha256 of {name} is not 64 hexadecimal digits")

@@ -6,16 +6,23 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from . import noise
-from .audio import check_rate, resample
+from . import arguments, noise
+from .audio import resample
 from .chunks import ChunkFunction, ChunkPlan, ChunkStream
-from .errors import AudioError, UsageError
+from .errors import IntegrityError, UsageError
 from .frontend import FrontEnd, istft, log_mel, stft
 from .loudness import LoudnessMeter, gain_to
 from .sampler import Sample, ddim
-from .spec import Array, Runner
+from .spec import Array, Arrays, Runner
 
-PARTS = ("recovery", "encoder", "denoiser", "decoder")
+OUTPUTS = {
+    "recovery": "recovered",
+    "encoder": "latent",
+    "denoiser": "clean",
+    "decoder": "restored",
+}
+"""The parts of a model, and what each gives."""
+PARTS = tuple(OUTPUTS)
 CHUNK_S = 7.0
 CONTEXT_S = 1.5
 """Seen on both sides of a chunk and dropped: with it the embedded model gives the same for any
@@ -113,8 +120,9 @@ class Restorer:
     ) -> Array:
         """Restore a wave (N,) or (N, channels); the result has the same axes, at 48 kHz.
 
-        Raises `AudioError` for a wave that is empty or not finite and `UsageError` for `steps` or
-        a `seed` that is not accepted.
+        Raises `AudioError` for a wave that is empty, not finite, no array of floats or laid out as
+        (channels, N), and for a rate that is none; `UsageError` for `steps` or a `seed` that is
+        not accepted; `IntegrityError` where a part does not give what a part of its name gives.
         """
         return self._run(wave, sample_rate_hz, self._restoring(steps, seed))
 
@@ -140,14 +148,14 @@ class Restorer:
 
     def accepted_steps(self, steps: int | None) -> int:
         """`steps`, or the default for None; raises `UsageError` for a number not in the table."""
-        chosen = self.default_steps if steps is None else steps
+        chosen = self.default_steps if steps is None else arguments.whole(steps, "number of steps")
         if chosen not in self.sampler:
             accepted = ", ".join(str(n) for n in sorted(self.sampler))
             raise UsageError(f"{chosen} steps are not offered by this model; accepted: {accepted}")
         return chosen
 
     def _run(self, wave: Array, sample_rate_hz: int, function: ChunkFunction) -> Array:
-        columns = _checked(wave, sample_rate_hz)
+        columns = arguments.wave(wave, sample_rate_hz)
         native = (columns[i : i + _BLOCK] for i in range(0, len(columns), _BLOCK))
         blocks = list(resample(native, sample_rate_hz, columns.shape[1]))
         stream = self._stream(function, measure(blocks, columns.shape[1]))
@@ -175,16 +183,18 @@ class Restorer:
 
     def _restoring(self, steps: int | None, seed: int) -> ChunkFunction:
         times = self.sampler[self.accepted_steps(steps)]
-        noise.key_of(seed)  # refuses a bad seed now, before any work
+        key = arguments.whole(seed, "seed")
+        noise.key_of(key)  # refuses a bad seed now, before any work
 
         def restore_chunk(wave: Array, first_frame: int) -> Array:
             recovered = self._recover(stft(wave, self.front))
-            mel = log_mel(recovered, self.front)[None]
-            condition = self._runners["encoder"]({"log_mel": mel})["latent"]
-            start = noise.normals(seed, _NOISE_STEP, first_frame, *condition.shape[1:])[None]
-            latent = self._sample(condition, start, times)
-            inputs = {"latent": latent, "recovered": recovered[None]}
-            return istft(self._runners["decoder"](inputs)["restored"][0], self.front)
+            latent = (len(wave) // self.front.latent_hop, self.front.latent_channels)
+            mel = {"log_mel": log_mel(recovered, self.front)[None]}
+            condition = self._made("encoder", mel, latent)
+            start = noise.normals(key, _NOISE_STEP, first_frame, *latent)[None]
+            clean = self._sample(condition, start, times)
+            inputs = {"latent": clean, "recovered": recovered[None]}
+            return istft(self._made("decoder", inputs, recovered.shape)[0], self.front)
 
         return restore_chunk
 
@@ -192,16 +202,25 @@ class Restorer:
         return istft(self._recover(stft(wave, self.front)), self.front)
 
     def _recover(self, spectrum: Array) -> Array:
-        recovered: Array = self._runners["recovery"]({"spectrum": spectrum[None]})["recovered"][0]
+        recovered: Array = self._made("recovery", {"spectrum": spectrum[None]}, spectrum.shape)[0]
         return recovered
 
     def _sample(self, condition: Array, start: Array, times: Sequence[float]) -> Array:
         def denoise(noisy: Array, t: float) -> Array:
-            time = np.array([t], np.float32)
-            inputs = {"noisy": noisy, "condition": condition, "time": time}
-            return self._runners["denoiser"](inputs)["clean"]
+            inputs = {"noisy": noisy, "condition": condition, "time": np.array([t], np.float32)}
+            return self._made("denoiser", inputs, noisy.shape[1:])
 
         return self._sampled(denoise, condition, start, times)
+
+    def _made(self, part: str, inputs: Arrays, shape: tuple[int, ...]) -> Array:
+        """What a part gives, (1, *shape), or `IntegrityError`: a bundle may hold any graph."""
+        name, outputs = OUTPUTS[part], self._runners[part](inputs)
+        made = outputs.get(name)
+        if made is None:
+            raise IntegrityError(f"{part} gives {sorted(outputs)}; {name} is needed")
+        if made.shape != (1, *shape):
+            raise IntegrityError(f"{part} gives {name} of shape {made.shape}, not {(1, *shape)}")
+        return made
 
 
 def measure(blocks: Iterable[Array], channels: int) -> list[float]:
@@ -211,15 +230,3 @@ def measure(blocks: Iterable[Array], channels: int) -> list[float]:
         for i, meter in enumerate(meters):
             meter.add(block[:, i])
     return [meter.integrated_lufs() for meter in meters]
-
-
-def _checked(wave: Array, sample_rate_hz: int) -> Array:
-    """The wave as (N, channels) float32, if it can be restored."""
-    check_rate(sample_rate_hz, "the wave")
-    if wave.ndim not in (1, 2) or not wave.size:
-        raise AudioError(f"the wave has shape {wave.shape}; accepted are (N,) and (N, channels)")
-    if not np.issubdtype(wave.dtype, np.floating):
-        raise AudioError(f"the wave is {wave.dtype}; accepted are floats with full scale at 1.0")
-    if not np.isfinite(wave).all():
-        raise AudioError("the wave holds a sample that is not a finite number")
-    return wave.reshape(len(wave), -1).astype(np.float32)

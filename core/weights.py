@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import IntegrityError
+from . import strict
+from .errors import IntegrityError, reason
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,15 @@ class Stored:
     dtype: str
     offset: int
     length: int
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What the header says of a tensor; bytes are counted from the end of the header."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data_offsets: tuple[int, ...]
 
 
 def weights_file(folder: Path, part: str) -> Path:
@@ -33,16 +42,33 @@ def weights_file(folder: Path, part: str) -> Path:
 
 
 def stored_tensors(path: Path) -> Mapping[str, Stored]:
-    """Byte ranges of the tensors of a safetensors file: 8 bytes of length, JSON, then data."""
+    """Byte ranges of the tensors of a safetensors file: 8 bytes of length, JSON, then data.
+
+    Raises `IntegrityError` for a file that is none, or whose ranges lie outside of it.
+    """
+    try:
+        return _stored(path)
+    except (OSError, ValueError, struct.error) as error:
+        raise IntegrityError(f"{path}: no readable weights: {reason(error, path)}") from error
+
+
+def _stored(path: Path) -> dict[str, Stored]:
+    held = path.stat().st_size
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
+        if 8 + length > held:  # before reading: a claim must not decide what memory is taken
+            raise ValueError(f"a header of {length} bytes in a file of {held}")
+        header = strict.parsed(file.read(length))
+    if not isinstance(header, dict):
+        raise ValueError("the header is no object")
     header.pop("__metadata__", None)
-    return {
-        name: Stored(
-            entry["dtype"],
-            8 + length + entry["data_offsets"][0],
-            entry["data_offsets"][1] - entry["data_offsets"][0],
-        )
-        for name, entry in header.items()
-    }
+    entries = {name: strict.built(_Entry, value, name) for name, value in header.items()}
+    return {name: _placed(entry, 8 + length, held) for name, entry in entries.items()}
+
+
+def _placed(entry: _Entry, begin: int, held: int) -> Stored:
+    """The tensor in a file of `held` bytes whose data begin at `begin`."""
+    first, last = (begin + offset for offset in entry.data_offsets)
+    if not begin <= first <= last <= held:
+        raise ValueError(f"a tensor at the bytes {first} to {last} of a file of {held}")
+    return Stored(entry.dtype, first, last - first)

@@ -7,6 +7,8 @@ weight changes what is computed from it on every engine alike, but not what was 
 from __future__ import annotations
 
 import io
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..core import manifest as bundles
-from ..core.errors import IntegrityError, UsageError
+from ..core.errors import IntegrityError, UsageError, reason
 from ..core.manifest import Manifest
 from ..core.spec import Array, File, Runner
 from . import inputs, thresholds
@@ -30,6 +32,11 @@ SPEECH_FRAMES = 12
 _KEPT_VALUES = 6200
 """Of each output about so many values are kept, as whole frames."""
 _WAVE = "wave"
+_MOST_BYTES = 1 << 26
+"""Unpacked; a few hundred kilobytes are usual."""
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error,
+               NotImplementedError, RuntimeError, MemoryError)  # fmt: skip
+"""What NumPy and zipfile raise for a damaged archive, or one with sizes that are none."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,9 @@ def rows(manifest: Manifest, root: Path, candidate: Candidate) -> Iterator[Row]:
         return
     golden = _read(root / manifest.golden.path)
     frames = candidate.buckets[0] if candidate.buckets else SPEECH_FRAMES
-    expected = golden.outputs[frames]
+    expected = golden.outputs.get(frames)
+    if expected is None:
+        raise IntegrityError(f"{manifest.golden.path} holds no vectors of {frames} frames")
     try:
         made = _run(candidate.runners, manifest, golden.wave, frames)
     except Exception as error:  # whatever an engine throws at an input is a finding
@@ -139,16 +148,28 @@ def _kept(output: Array, share: float) -> Array:
 
 def _read(path: Path) -> Golden:
     try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > _MOST_BYTES:
+                raise ValueError(f"they take more than {_MOST_BYTES} bytes")
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
-        wave = _as_wave(arrays.pop(_WAVE))
-        outputs: dict[int, dict[str, Array]] = {}
-        for name, kept in arrays.items():
-            frames, _, part = name.partition("/")
-            outputs.setdefault(int(frames), {})[part] = kept.astype(np.float32)
-        return Golden(wave, outputs)
-    except (OSError, ValueError, KeyError) as error:
-        raise IntegrityError(f"{path}: not golden vectors: {error}") from error
+        return _golden(arrays)
+    except _UNREADABLE as error:
+        raise IntegrityError(f"{path}: not golden vectors: {reason(error, path)}") from error
+
+
+def _golden(arrays: dict[str, np.ndarray]) -> Golden:
+    """The vectors of stored arrays; raises KeyError, ValueError for others than `write` makes."""
+    stored = arrays.pop(_WAVE)
+    if stored.dtype != np.int16 or stored.ndim != 1 or not stored.size:
+        raise ValueError(f"the wave is {stored.dtype} of shape {stored.shape}, not int16 (N,)")
+    outputs: dict[int, dict[str, Array]] = {}
+    for name, kept in arrays.items():
+        frames, _, part = name.partition("/")
+        if kept.ndim != 2 or not np.issubdtype(kept.dtype, np.floating):
+            raise ValueError(f"{name} is {kept.dtype} of shape {kept.shape}, not floats (T, C)")
+        outputs.setdefault(int(frames), {})[part] = kept.astype(np.float32)
+    return Golden(_as_wave(stored), outputs)
 
 
 def _lengths(manifest: Manifest) -> list[int]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from reprlib import repr as shortened
+from typing import Any
 
+from ..core import strict
 from ..core.errors import UsageError
 from ..core.frontend import FrontEnd
+
+_LARGEST_DILATION = 1024
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,14 @@ class Stack:
     dim: int
     hidden: int
     dilations: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that no network has; raises ValueError."""
+        if (
+            min(self.dim, self.hidden, *self.dilations, 1) < 1
+            or max(self.dilations, default=0) > 64
+        ):
+            raise ValueError(f"{self}: sizes are 1 or more, dilations 1 to 64")
 
 
 @dataclass(frozen=True)
@@ -74,25 +86,18 @@ class ModelConfig:
     def from_json(text: str) -> ModelConfig:
         """Read back `to_json`.
 
-        Raises TypeError on an unknown key and on another revision, ValueError on other text.
+        Raises ValueError on an unknown key, a value of another type, sizes that do not belong
+        together, another revision, and on other text.
         """
-        values: dict[str, Any] = json.loads(text)
-        if (revision := values.get("revision")) != REVISION:
-            raise TypeError(
-                f"they are of revision {revision} of the networks, and this version computes "
-                f"revision {REVISION} alone; train them anew, or use the version that made them"
+        values = strict.parsed(text)
+        revision = values.get("revision") if isinstance(values, dict) else None
+        if revision != REVISION:
+            raise ValueError(
+                f"they are of revision {shortened(revision)} of the networks, and this version "
+                f"computes revision {REVISION} alone; train them anew, or use the version that "
+                "made them"
             )
-        kinds = get_type_hints(ModelConfig)
-        return ModelConfig(
-            **{
-                key: kinds[key](**_with_tuples(value)) if isinstance(value, dict) else value
-                for key, value in values.items()
-            }
-        )
-
-
-def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+        return strict.built(ModelConfig, values)
 
 
 EDGE = ModelConfig()
@@ -118,7 +123,7 @@ def named(name: str) -> ModelConfig:
     if not Path(name).is_file():
         raise UsageError(f"no model configuration '{name}'; there are edge, base and JSON files")
     try:
-        return _differing(json.loads(Path(name).read_text(encoding="utf-8")))
+        return _differing(strict.parsed(Path(name).read_bytes()))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(f"{name}: not a model configuration: {error}") from error
 

@@ -33,7 +33,8 @@ class Denoiser(nn.Module):
         self.head = Linear(stack.dim, channels)
         nn.init.trunc_normal_(self.time_modulate.weight, std=1e-3)
         nn.init.trunc_normal_(self.head.weight, std=1e-3)
-        frequencies = torch.exp(torch.linspace(0.0, 4.0, FREQUENCIES))
+        # In memory even in a model that is an outline: no file brings them.
+        frequencies = torch.exp(torch.linspace(0.0, 4.0, FREQUENCIES, device="cpu"))
         self.register_buffer("frequencies", frequencies, persistent=False)
 
     def forward(self, noisy: Tensor, condition: Tensor, time: Tensor) -> Tensor:

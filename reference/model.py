@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ..core.errors import IntegrityError
+from ..core.errors import IntegrityError, reason
 from ..core.weights import weights_file
 from . import frontend
 from .config import ModelConfig
@@ -65,18 +65,14 @@ def save_part(
 def load_part(module: nn.Module, path: Path) -> None:
     """Fill `module` from safetensors; raises `IntegrityError` where they are not of its kind."""
     _config_of(path)  # of this revision
-    try:
-        tensors = {name: value.float() for name, value in load_file(path).items()}
-        module.load_state_dict(tensors)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise IntegrityError(f"{path}: these weights do not fit the model: {error}") from error
+    _fill(module, path, assign=False)
 
 
 def open_part(path: Path, part: str) -> tuple[ModelConfig, nn.Module]:
     """One part ready to run, and its configuration; raises `IntegrityError` as `load_part` does."""
     config = _config_of(path)
-    module = Model(config).get_submodule(part)
-    load_part(module, path)
+    module = _outline(config, path).get_submodule(part)
+    _fill(module, path, assign=True)
     return config, module.eval()
 
 
@@ -86,20 +82,43 @@ def load(folder: Path) -> Model:
     Raises `IntegrityError` where a part is missing or its configuration differs.
     """
     files = {part: weights_file(folder, part) for part in PARTS}
-    configs = {_config_of(path) for path in files.values()}
-    if len(configs) != 1:
+    configs = {part: _config_of(path) for part, path in files.items()}
+    if len(set(configs.values())) != 1:
         raise IntegrityError(f"{folder}: its parts were trained with different configurations")
-    model = Model(configs.pop())
+    model = _outline(configs[PARTS[0]], folder)
     for part, path in files.items():
-        load_part(model.get_submodule(part), path)
+        _fill(model.get_submodule(part), path, assign=True)
     return model.eval()
+
+
+def _outline(config: ModelConfig, path: Path) -> Model:
+    """The model without memory for its weights: a file may claim any size, and hold less."""
+    try:
+        with torch.device("meta"):
+            return Model(config)
+    except (RuntimeError, ValueError, ArithmeticError) as error:
+        said = reason(error)
+        raise IntegrityError(f"{path}: no networks have the sizes it names: {said}") from error
+
+
+def _fill(module: nn.Module, path: Path, *, assign: bool) -> None:
+    try:
+        tensors = {name: value.float() for name, value in load_file(path).items()}
+        module.load_state_dict(tensors, assign=assign)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        said = reason(error, path)
+        raise IntegrityError(f"{path}: these weights do not fit the model: {said}") from error
 
 
 def _config_of(path: Path) -> ModelConfig:
     try:
         with safe_open(path, "pt") as file:
-            return ModelConfig.from_json(file.metadata()["config"])
-    except (TypeError, ValueError) as error:  # another revision, or sizes that no network has
+            metadata = file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise IntegrityError(f"{path}: no readable weights: {reason(error, path)}") from error
+    if "config" not in metadata:
+        raise IntegrityError(f"{path}: no readable weights: no configuration of a model in them")
+    try:
+        return ModelConfig.from_json(metadata["config"])
+    except ValueError as error:  # another revision, or sizes that no network has
         raise IntegrityError(f"{path}: these weights cannot be used: {error}") from error
-    except (OSError, SafetensorError, KeyError) as error:
-        raise IntegrityError(f"{path}: no readable weights: {error}") from error

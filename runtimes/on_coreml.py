@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import BackendMissingError, IntegrityError
+from ..core.errors import BackendMissingError, IntegrityError, reason
 from ..core.spec import Array, Arrays, Artifact, Runner
 from .mil.package import engine
 from .mil.shapes import check, declared
@@ -64,4 +64,5 @@ def _compiled(path: Path) -> Any:
     try:
         return ct.models.MLModel(str(path), compute_units=ct.ComputeUnit[_DEVICE])
     except Exception as error:  # its errors share no narrower base
-        raise IntegrityError(f"{path} cannot be opened by Core ML: {error}") from error
+        said = reason(error, path)
+        raise IntegrityError(f"{path} cannot be opened by Core ML: {said}") from error

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import BackendMissingError, IntegrityError
+from ..core.errors import BackendMissingError, IntegrityError, reason
 from ..core.spec import Array, Arrays, Artifact, Runner
 from .signature import Input, check
 
@@ -101,7 +101,8 @@ def _opened(path: Path, threads: int) -> Any:
     try:
         model = compiled(path, threads)
     except RuntimeError as error:
-        raise IntegrityError(f"{path} cannot be opened by openvino: {error}") from error
+        said = reason(error, path)
+        raise IntegrityError(f"{path} cannot be opened by openvino: {said}") from error
     _refuse_fallback(model, path)
     return model
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import BackendMissingError, IntegrityError
+from ..core.errors import BackendMissingError, IntegrityError, reason
 from ..core.spec import Array, Arrays, Artifact, Precision, Runner
 from .signature import Input, check
 
@@ -29,7 +29,7 @@ def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
 
     Raises `BackendMissingError` without onnxruntime or its CPU provider, `IntegrityError` for a
     file it cannot open; the runner, which several threads may call at once, raises `UsageError`
-    for inputs that do not fit the graph.
+    for inputs that do not fit the graph and `IntegrityError` where the graph fails.
     """
     session = _session(root / artifact.path, threads, exact=artifact.precision in WEIGHTS_ONLY)
     expected = [_declared(tensor) for tensor in session.get_inputs()]
@@ -37,7 +37,12 @@ def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
 
     def run(arrays: Arrays) -> dict[str, Array]:
         check(artifact.component, expected, arrays)
-        return dict(zip(outputs, session.run(outputs, dict(arrays)), strict=True))
+        try:
+            made = session.run(outputs, dict(arrays))
+        except Exception as error:  # onnxruntime's errors share no narrower public base
+            said = reason(error)
+            raise IntegrityError(f"{artifact.path} fails in onnxruntime: {said}") from error
+        return dict(zip(outputs, made, strict=True))
 
     return run
 
@@ -70,7 +75,8 @@ def _session(path: Path, threads: int, *, exact: bool) -> Any:
     try:
         session = ort.InferenceSession(path, options, providers=[_PROVIDER])
     except Exception as error:  # onnxruntime's errors share no narrower public base
-        raise IntegrityError(f"{path} cannot be opened by onnxruntime: {error}") from error
+        said = reason(error, path)
+        raise IntegrityError(f"{path} cannot be opened by onnxruntime: {said}") from error
     if session.get_providers() != [_PROVIDER]:
         raise BackendMissingError(f"onnxruntime fell back to {session.get_providers()} for {path}")
     return session

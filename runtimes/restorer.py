@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
+from os import PathLike
 from pathlib import Path
-from typing import Self, cast
+from typing import Any, Self, cast
 
+from ..core import arguments, files, noise, restorer
 from ..core import manifest as bundles
-from ..core import noise, restorer
 from ..core.errors import IntegrityError, UsageError
 from ..core.spec import Artifact, Runtime
 
@@ -17,15 +19,22 @@ _ROOM = Path(__file__).parent
 EMBEDDED_BUNDLE = _ROOM.parent / "weights" / "edge"
 """The bundle that comes with the package."""
 _PREFIX = "on_"
+_MOST_THREADS = 1024
 
 
 class Restorer(restorer.Restorer):
-    """A restorer that knows how to open a bundle."""
+    """A restorer that knows how to open a bundle, and to restore files.
+
+    Threads may share one. A process started by spawn gets it by pickling, which opens the bundle
+    anew there; on ONNX Runtime a forked process may use its parent's, on the thread that calls.
+    """
+
+    _reopen: Callable[[], Self] | None = None
 
     @classmethod
     def load(
         cls,
-        path: Path | None = None,
+        path: str | PathLike[str] | None = None,
         *,
         backend: str = "ort",
         precision: str | None = None,
@@ -36,27 +45,56 @@ class Restorer(restorer.Restorer):
 
         `precision` None takes the bundle's first of each part, `threads` None leaves the number
         to the engine; `chunk_s` trades memory for the context computed twice, not the result.
-        Raises `UsageError` for an unknown backend or a precision that the bundle does not hold,
-        `BackendMissingError` for an engine that is not installed and `IntegrityError` for a
-        bundle that is missing, altered or without this backend's format.
+        Raises `UsageError` for an unknown backend, a precision that the bundle does not hold and
+        values of other types, `BackendMissingError` for an engine that is not installed and
+        `IntegrityError` for a bundle that is missing, altered or without this backend's format.
         """
-        root = EMBEDDED_BUNDLE if path is None else path
-        runtime = runtime_of(backend)
-        if threads is not None and threads < 1:
-            raise UsageError(f"{threads} threads are not possible; accepted: 1 or more")
-        manifest = bundles.load(root)
-        bundles.verify(manifest, root)
-        if manifest.noise_sha256 != noise.golden_hash():
-            raise IntegrityError(f"{root} was made for another noise generator than this one")
+        root = EMBEDDED_BUNDLE if path is None else arguments.path(path, "the bundle")
+        runtime, count = runtime_of(backend), _threads(threads)
+        manifest = _verified(root)
         chosen = [pick(manifest.artifacts, part, runtime, precision) for part in restorer.PARTS]
-        return cls(
-            {one.component: runtime.load(one, root, threads=threads or 0) for one in chosen},
+        opened = cls(
+            {one.component: runtime.load(one, root, threads=count) for one in chosen},
             manifest.front,
             manifest.sampler,
             default_steps=manifest.default_steps,
-            chunk_s=chunk_s,
+            chunk_s=arguments.seconds(chunk_s, "chunk_s"),
             buckets=shared_buckets(chosen),
         )
+        folder = None if path is None else root.absolute()
+        how: dict[str, Any] = {"precision": precision, "threads": threads, "chunk_s": chunk_s}
+        opened._reopen = partial(cls.load, folder, backend=backend, **how)
+        return opened
+
+    def restore_file(
+        self,
+        source: str | PathLike[str],
+        target: str | PathLike[str],
+        *,
+        steps: int | None = None,
+        seed: int = 0,
+        overwrite: bool = False,
+        progress: files.Progress | None = None,
+    ) -> files.RestoredFile:
+        """Restore the file `source` to `target`; see `core.files.restore_file`, also for errors."""
+        return files.restore_file(
+            self,
+            arguments.path(source, "the input"),
+            arguments.path(target, "the output"),
+            steps=steps,
+            seed=seed,
+            overwrite=overwrite,
+            progress=progress,
+        )
+
+    def __reduce__(self) -> tuple[Callable[[], Self], tuple[()]]:
+        """What opens the same bundle in another process; raises `UsageError` where none was."""
+        if self._reopen is None:
+            raise UsageError(
+                "this restorer was made of functions; only one that Restorer.load has opened can "
+                "be pickled"
+            )
+        return self._reopen, ()
 
 
 def backends() -> dict[str, Runtime]:
@@ -73,7 +111,7 @@ def backends() -> dict[str, Runtime]:
 def runtime_of(backend: str) -> Runtime:
     """The module of an engine; raises `UsageError` for a name that is none."""
     known = backends()
-    if backend not in known:
+    if not isinstance(backend, str) or backend not in known:
         raise UsageError(f"there is no backend {backend!r}; accepted: {', '.join(known)}")
     return known[backend]
 
@@ -107,3 +145,21 @@ def shared_buckets(artifacts: Sequence[Artifact]) -> tuple[int, ...]:
     if shared := set.intersection(*limited):
         return tuple(sorted(shared))
     raise IntegrityError("the parts of this bundle take no common number of latent frames")
+
+
+def _verified(root: Path) -> bundles.Manifest:
+    manifest = bundles.load(root)
+    bundles.verify(manifest, root)
+    if manifest.noise_sha256 != noise.golden_hash():
+        raise IntegrityError(f"{root} was made for another noise generator than this one")
+    return manifest
+
+
+def _threads(threads: int | None) -> int:
+    """The number of threads, 0 for the engine's own choice."""
+    if threads is None:
+        return 0
+    count = arguments.whole(threads, "number of threads")
+    if count not in range(1, _MOST_THREADS + 1):
+        raise UsageError(f"{count} threads are not possible; accepted: 1 to {_MOST_THREADS}")
+    return count

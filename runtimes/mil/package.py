@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import BackendMissingError, IntegrityError
+from ...core.errors import (
+    BackendMissingError,
+    IntegrityError,
+    ToolkitError,
+    UsageError,
+    reason,
+)
 
+_MODEL = "Data/com.apple.CoreML/model.mlmodel"
 _WEIGHTS = "Data/com.apple.CoreML/weights"
 
 
@@ -25,22 +33,49 @@ def engine() -> Any:
     return coremltools
 
 
-def read(path: Path) -> tuple[Any, Any]:
+def read(path: Path, known: Collection[str]) -> tuple[Any, Any]:
     """The specification of the package and the main function of its program, weights read.
 
-    Raises `BackendMissingError` without coremltools, `IntegrityError` where it cannot be read.
+    Raises `BackendMissingError` without coremltools, `IntegrityError` where it cannot be read,
+    `UsageError` naming the first operation that is of none of the `known` types.
     """
     # coremltools tells on standard error what it cannot do off a Mac; here none of it is needed.
     with redirect_stderr(StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         engine()
-        from coremltools.converters.mil.frontend.milproto.load import load
-        from coremltools.models.utils import load_spec
-
         try:
-            spec = load_spec(str(path))
-            version = spec.specificationVersion
-            program = load(spec, version, file_weights_dir=str(path / _WEIGHTS))
+            spec = _specification(path)
+            _check_operations(spec, path, known)
+            return spec, _main(spec, path / _WEIGHTS)
+        except ToolkitError:
+            raise
         except Exception as error:  # its errors share no narrower base
-            raise IntegrityError(f"{path} cannot be read as a Core ML program: {error}") from error
-    return spec, program.functions["main"]
+            said = reason(error, path)
+            raise IntegrityError(f"{path} cannot be read as a Core ML program: {said}") from error
+
+
+def _specification(path: Path) -> Any:
+    from coremltools.models.utils import load_spec
+
+    # Named, not looked up in the package's own list, which may lead anywhere.
+    return load_spec(str(path / _MODEL))
+
+
+def _check_operations(spec: Any, path: Path, known: Collection[str]) -> None:
+    """Before coremltools opens it: what it computes of constants may take any memory."""
+    for function in spec.mlProgram.functions.values():
+        for block in function.block_specializations.values():
+            for operation in block.operations:
+                if operation.type not in known:
+                    name = operation.outputs[0].name if operation.outputs else ""
+                    raise UsageError(
+                        f"{path.name}: operation '{name}' is of type {operation.type}; "
+                        f"known are {', '.join(known)}"
+                    )
+
+
+def _main(spec: Any, weights: Path) -> Any:
+    from coremltools.converters.mil.frontend.milproto.load import load
+
+    program = load(spec, spec.specificationVersion, file_weights_dir=str(weights))
+    return program.functions["main"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...core.errors import UsageError
+from ...core.errors import IntegrityError, UsageError, reason
 from ...core.spec import Array, Arrays
 from .ops import KERNELS, rounded
 from .package import read
@@ -79,30 +79,35 @@ def load(path: Path, component: str) -> Program:
     """The program in the package `path`, which raises in the name of `component`.
 
     Raises `BackendMissingError` without coremltools, `IntegrityError` for a package that cannot be
-    read and `UsageError` naming the first operation that is not known.
+    read and `UsageError` naming the first operation that is not known or does not work.
     """
-    spec, function = read(path)
+    spec, function = read(path, ("const", *KERNELS))
+    try:
+        constants, steps = _unpacked(function.operations)
+        outputs = tuple(feature.name for feature in spec.description.output)
+        return Program(component, declared(spec), outputs, constants, steps)
+    except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
+        said = reason(error, path)
+        raise IntegrityError(f"{path} is no Core ML program of a part: {said}") from error
+
+
+def _unpacked(operations: Iterable[Any]) -> tuple[dict[str, Value], tuple[Step, ...]]:
+    """The constants, decompressed, and what is to be computed."""
     constants: dict[str, Value] = {}
     steps = []
-    for operation in function.operations:
+    for operation in operations:
         if operation.op_type == "const":
             constants[operation.outputs[0].name] = _constant(operation.outputs[0].val)
             continue
-        step = _step(operation, path)
+        step = _step(operation)
         if step.type.startswith("constexpr_"):
             constants.update(step.apply(constants))
         else:
             steps.append(step)
-    outputs = tuple(feature.name for feature in spec.description.output)
-    return Program(component, declared(spec), outputs, constants, tuple(steps))
+    return constants, tuple(steps)
 
 
-def _step(operation: Any, path: Path) -> Step:
-    if operation.op_type not in KERNELS:
-        raise UsageError(
-            f"{path.name}: operation '{operation.name}' is of type {operation.op_type}; "
-            f"known are {', '.join(KERNELS)}"
-        )
+def _step(operation: Any) -> Step:
     from coremltools.converters.mil.mil.types import builtin_to_string
 
     inputs = {
