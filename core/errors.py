@@ -54,4 +54,5 @@ def reason(error: BaseException, path: Path | None = None) -> str:
     """What a library's error says, short and on one line, the name of the file left out."""
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
     named = said if path is None else said.replace(str(path), "it")
-    return textwrap.shorten(named, 200, placeholder=" ...")
+    printable = "".join(c if c.isprintable() else " " for c in named)
+    return textwrap.shorten(printable, 200, placeholder=" ...")

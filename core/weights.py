@@ -68,6 +68,8 @@ def _stored(path: Path) -> dict[str, Stored]:
 
 def _placed(entry: _Entry, begin: int, held: int) -> Stored:
     """The tensor in a file of `held` bytes whose data begin at `begin`."""
+    if len(entry.data_offsets) != 2:
+        raise ValueError(f"a tensor of {len(entry.data_offsets)} offsets, not 2 offsets")
     first, last = (begin + offset for offset in entry.data_offsets)
     if not begin <= first <= last <= held:
         raise ValueError(f"a tensor at the bytes {first} to {last} of a file of {held}")

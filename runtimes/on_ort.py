@@ -18,6 +18,7 @@ WEIGHTS_ONLY = (Precision.INT8, Precision.INT4, Precision.MIXED)
 """Precisions whose arithmetic is float32: integers are how they are stored."""
 
 _PROVIDER = "CPUExecutionProvider"
+_FATAL = 4
 _DTYPES: Mapping[str, np.dtype] = {
     "tensor(float)": np.dtype(np.float32),
     "tensor(float16)": np.dtype(np.float16),
@@ -67,13 +68,15 @@ def _session(path: Path, threads: int, *, exact: bool) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # What it cannot do is raised; told on standard error as well, it would be told twice.
+    options.log_severity_level = _FATAL
     # Signals have any length: a pattern planned for one length only costs memory at the next.
     options.enable_mem_pattern = False
     if exact:
         # Left to itself the engine also rounds what such weights are multiplied with.
         options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
-        session = ort.InferenceSession(path, options, providers=[_PROVIDER])
+        session = ort.InferenceSession(path, options, providers=[_PROVIDER], enable_fallback=0)
     except Exception as error:  # onnxruntime's errors share no narrower public base
         said = reason(error, path)
         raise IntegrityError(f"{path} cannot be opened by onnxruntime: {said}") from error

@@ -1,0 +1,161 @@
+"""The readers that are fuzzed. A new one is one more `Target`, in `TARGETS`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from hiresldm.calibration import store
+from hiresldm.core import manifest as bundles
+from hiresldm.core.errors import ToolkitError
+from hiresldm.core.weights import stored_tensors
+from hiresldm.parity import golden
+from hiresldm.reference.model import Model, open_part, save_part
+from hiresldm.runtimes.mil import program
+from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer
+
+from . import graphs
+from .mutations import either, on_archive, on_bytes, on_json, on_message, on_safetensors
+from .target import Target
+
+_WAVE = np.full(960, 0.1, np.float32)
+_PACKAGE = "toy.mlpackage"
+_PROGRAM = f"{_PACKAGE}/Data/com.apple.CoreML/model.mlmodel"
+_BLOBS = f"{_PACKAGE}/Data/com.apple.CoreML/weights/weight.bin"
+
+
+def _manifests() -> Sequence[bytes]:
+    return [(EMBEDDED_BUNDLE / bundles.NAME).read_bytes()]
+
+
+def _tiny_manifests() -> Sequence[bytes]:
+    with TemporaryDirectory() as folder:
+        graphs.write_bundle(Path(folder))
+        return [(Path(folder) / bundles.NAME).read_bytes()]
+
+
+def _graphs() -> Sequence[bytes]:
+    with TemporaryDirectory() as folder:
+        graphs.write_bundle(Path(folder))
+        return [(Path(folder) / graphs.ENCODER).read_bytes()]
+
+
+def _run_graph(path: Path) -> None:
+    """Such as anyone may write who also writes the hashes."""
+    graphs.write_manifest(path.parent)
+    Restorer.load(path.parent, threads=1)(_WAVE, 48_000)
+
+
+@cache
+def _checkpoint() -> bytes:
+    import torch
+    from tiny import TINY
+
+    torch.manual_seed(0)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "encoder.safetensors"
+        save_part(Model(TINY).encoder, TINY, path, torch.float16)
+        return path.read_bytes()
+
+
+def _calibrations() -> Sequence[bytes]:
+    origin = store.Origin("encoder", "clip", "noise", 3.0)
+    sample = store.Sample(origin, {"log_mel": np.zeros((1, 4, 8), np.float32)})
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "calibration.safetensors"
+        store.save(path, [sample] * 3, maxima={"encoder.log_mel": 1.0}, facts={"config": "{}"})
+        return [path.read_bytes()]
+
+
+def _goldens() -> Sequence[bytes]:
+    return [next(EMBEDDED_BUNDLE.glob("golden.*.npz")).read_bytes()]
+
+
+@cache
+def _packaged(file: str) -> bytes:
+    with TemporaryDirectory() as folder:
+        graphs.write_package(Path(folder) / _PACKAGE)
+        return (Path(folder) / file).read_bytes()
+
+
+def _run_package(path: Path) -> None:
+    package = next(parent for parent in path.parents if parent.suffix == ".mlpackage")
+    program.load(package, "toy").run({"x": np.ones(graphs.PACKAGE_INPUT, np.float32)})
+
+
+def _package(folder: Path) -> None:
+    graphs.write_package(folder / _PACKAGE)
+
+
+TARGETS: dict[str, Target] = {
+    target.name: target
+    for target in (
+        Target(
+            "manifest",
+            bundles.NAME,
+            _manifests,
+            lambda path: bundles.load(path.parent),
+            either(on_json, on_json, on_bytes),
+        ),
+        Target(
+            "bundle",
+            bundles.NAME,
+            _tiny_manifests,
+            lambda path: Restorer.load(path.parent, threads=1),
+            either(on_json, on_json, on_bytes),
+            surround=graphs.write_bundle,
+        ),
+        Target(
+            "graph",
+            graphs.ENCODER,
+            _graphs,
+            _run_graph,
+            either(on_message(graphs.message), on_bytes),
+            error=ToolkitError,
+            surround=graphs.write_bundle,
+        ),
+        Target(
+            "weights",
+            "part.safetensors",
+            lambda: [_checkpoint()],
+            stored_tensors,
+            either(on_safetensors, on_bytes),
+        ),
+        Target(
+            "checkpoint",
+            "encoder.safetensors",
+            lambda: [_checkpoint()],
+            lambda path: open_part(path, "encoder"),
+            either(on_safetensors, on_safetensors, on_bytes),
+        ),
+        Target(
+            "calibration",
+            "calibration.safetensors",
+            _calibrations,
+            store.load,
+            either(on_safetensors, on_safetensors, on_bytes),
+        ),
+        Target("golden", "golden.npz", _goldens, golden.read, either(on_archive, on_bytes)),
+        Target(
+            "mil",
+            _PROGRAM,
+            lambda: [_packaged(_PROGRAM)],
+            _run_package,
+            either(on_message(graphs.specification), on_bytes),
+            error=ToolkitError,
+            surround=_package,
+        ),
+        Target(
+            "mil-weights",
+            _BLOBS,
+            lambda: [_packaged(_BLOBS)],
+            _run_package,
+            error=ToolkitError,
+            surround=_package,
+        ),
+    )
+}
