@@ -287,7 +287,7 @@ def npy(shape: str, dtype: str = "'<i2'", data: bytes = b"") -> bytes:
         npz(wave=npy("(2,)", "'|O'", b"\x80\x04N.")),
         npz(wave=npy("(2,)", "'<c8'", bytes(16))),
         npz(wave=npy("(1,)", data=b"\0\0"), x=npy("(1, 1)", "'<f4'", bytes(4))),
-        npz(wave=npy("(50000000,)", data=bytes(100_000_000))),
+        npz(wave=npy("(35000000,)", data=bytes(70_000_000))),
     ],
 )
 def test_golden_vectors_take_the_memory_of_what_is_there(tmp_path: Path, content: bytes) -> None:
