@@ -11,6 +11,10 @@ class ToolkitError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        """One line that any terminal shows, whatever characters the names of files have."""
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in super().__str__())
+
 
 class UsageError(ToolkitError):
     """The request itself is wrong: an option, a path or a value that is not accepted."""

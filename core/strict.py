@@ -67,7 +67,7 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
 
 
 def _scalar(kind: type, value: Any, where: str) -> Any:
-    whole = type(value) is int and -(2**63) <= value < 2**64
+    whole = type(value) is int and -(2**63) <= value < 2**63
     if kind is float and (whole or (type(value) is float and math.isfinite(value))):
         return float(value)
     if (kind is int and whole) or (kind is str and type(value) is str):

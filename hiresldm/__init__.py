@@ -3,6 +3,7 @@
     import hiresldm
     restorer = hiresldm.Restorer.load()
     restored = restorer(wave, sample_rate_hz, seed=0)      # (N,) or (N, channels), at 48 kHz
+    restorer.restore_file("noisy.wav", "restored.wav")
 """
 
 from .core.errors import ToolkitError

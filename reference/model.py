@@ -96,7 +96,7 @@ def _outline(config: ModelConfig, path: Path) -> Model:
     try:
         with torch.device("meta"):
             return Model(config)
-    except (RuntimeError, ValueError, ArithmeticError) as error:
+    except (RuntimeError, TypeError, ValueError, ArithmeticError) as error:
         said = reason(error)
         raise IntegrityError(f"{path}: no networks have the sizes it names: {said}") from error
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import random
 import struct
 import zipfile
@@ -18,15 +17,13 @@ from typing import Any
 import numpy as np
 import pytest
 from fuzz import graphs
-from fuzz.target import Trial
+from fuzz.memory import Meter
+from fuzz.target import Target, Trial
 from fuzz.targets import TARGETS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import hiresldm
-from hiresldm.core import manifest as bundles
 from hiresldm.core.errors import IntegrityError, ToolkitError
-from hiresldm.core.memory import peak_bytes
 from hiresldm.core.weights import stored_tensors, weights_file
 from hiresldm.parity import golden
 from hiresldm.reference.config import EDGE
@@ -37,166 +34,11 @@ from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 LITTLE_BYTES = 96 << 20
 
 
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    """A whole bundle of a few kilobytes."""
-    folder = tmp_path / "bundle"
-    folder.mkdir()
-    graphs.write_bundle(folder)
-    return folder
-
-
-def edit(bundle: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    path = bundle / bundles.NAME
-    values = json.loads(path.read_text())
-    change(values)
-    path.write_text(json.dumps(values))
-
-
 def nested(depth: int) -> Any:
     value: Any = []
     for _ in range(depth):
         value = [value]
     return value
-
-
-def first(values: dict[str, Any], **changes: Any) -> None:
-    values["artifacts"][0].update(changes)
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        (lambda v: v["front"].update(n_fft=10**9), "a n_fft of 1000000000 is not possible"),
-        (lambda v: v["front"].update(hop=1), "a hop of 1 is"),
-        (lambda v: v["front"].update(hop=True), "front.hop is True, not a whole number"),
-        (lambda v: v["front"].update(compression=float("nan")), "NaN is not a number of JSON"),
-        (lambda v: v["front"].update(loudness_lufs=1e309), "Infinity is not a number"),
-        (lambda v: v["front"].update(mel_bands=2**64), "front.mel_bands is 18446744073709551616"),
-        (lambda v: v["front"].update(sample_rate_hz=16_000), "sample_rate_hz of 16000"),
-        (lambda v: v.update(sampler=[[1.0]]), "sampler is .* not an object"),
-        (lambda v: v.update(sampler={"one": [1.0]}), "'one', not a whole number"),
-        (lambda v: v.update(sampler={"1": [0.0]}), r"sampler\.1 is not 1 times that fall"),
-        (lambda v: v.update(sampler={"1": [1.0, 0.5]}), r"sampler\.1 is not 1 times"),
-        (lambda v: v.update(sampler={"1": [1.0], "0": []}), r"sampler\.0 is not 0 times"),
-        (lambda v: first(v, buckets=[10**9]), "do not rise from 1 to 10000"),
-        (lambda v: first(v, buckets=[64, 32]), "do not rise"),
-        (lambda v: first(v, inputs="spectrum"), r"artifacts\[0\].inputs is 'spectrum', not a list"),
-        (lambda v: first(v, tools={"torch": None}), "tools.torch is None, not text"),
-        (lambda v: first(v, data=nested(900)), r"artifacts\[0\].data"),
-        (lambda v: first(v, path="C:/windows"), "leads out"),
-        (lambda v: first(v, path="a\\..\\b"), "leads out"),
-        (lambda v: first(v, path="."), "leads out"),
-        (lambda v: first(v, path="a\0b"), "not a name of a file"),
-        (lambda v: first(v, path="\ud800"), "not a name of a file"),
-        (lambda v: first(v, path="x" * 300), "cannot be read: File name too long"),
-        (lambda v: first(v, path="encoder.onnx/x"), "cannot be read: Not a directory"),
-        (lambda v: first(v, sha256="0" * 63), "64 hexadecimal digits"),
-        (lambda v: first(v, sha256="0" * 64), "altered or truncated"),
-        (lambda v: v.update(version=True), "version True; this reader knows 1"),
-        (lambda v: v.update(version="1"), "version '1'"),
-        (lambda v: v.update(artifacts=[]), "holds no recovery"),
-    ],
-)
-def test_a_manifest_whose_values_cannot_be_is_refused_by_name(
-    bundle: Path, change: Callable[[dict[str, Any]], object], sentence: str
-) -> None:
-    edit(bundle, change)
-    with pytest.raises(IntegrityError, match=sentence) as caught:
-        hiresldm.Restorer.load(bundle)
-    assert str(caught.value).isprintable() and len(str(caught.value)) < 500
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("[" * 100_000, "nested too deeply"),
-        ('{"a":' * 100_000, "nested too deeply"),
-        ("9" * 5000, "Exceeds the limit"),
-        ("[]", "version None"),
-        ("", "Expecting value"),
-        ("\ufeff{}", "BOM"),
-        ('{"version": 1, "version": 1}', "'version' stands twice"),
-    ],
-)
-def test_text_that_is_no_manifest_is_refused(bundle: Path, text: str, sentence: str) -> None:
-    (bundle / bundles.NAME).write_text(text, encoding="utf-8")
-    with pytest.raises(IntegrityError, match=sentence):
-        bundles.load(bundle)
-
-
-def test_hashes_put_in_each_others_places_are_found(bundle: Path) -> None:
-    def swap(values: dict[str, Any]) -> None:
-        one, other = values["artifacts"][:2]
-        one["sha256"], other["sha256"] = other["sha256"], one["sha256"]
-
-    edit(bundle, swap)
-    with pytest.raises(IntegrityError, match="altered or truncated"):
-        hiresldm.Restorer.load(bundle)
-
-
-@pytest.mark.parametrize("file", [bundles.NAME, graphs.ENCODER, "encoder.bin"])
-def test_a_bundle_cut_at_any_tenth_is_refused(bundle: Path, file: str) -> None:
-    whole = (bundle / file).read_bytes()
-    for tenth in range(10):
-        (bundle / file).write_bytes(whole[: len(whole) * tenth // 10])
-        with pytest.raises(IntegrityError, match=file):
-            hiresldm.Restorer.load(bundle)
-
-
-@pytest.mark.skipif("os.name == 'nt'", reason="Windows has no such files")
-def test_links_are_taken_by_what_they_hold_and_never_followed_into_folders(bundle: Path) -> None:
-    encoder, elsewhere = bundle / graphs.ENCODER, bundle.parent / "elsewhere"
-    encoder.rename(elsewhere)
-    os.link(elsewhere, encoder)
-    hiresldm.Restorer.load(bundle)
-    encoder.unlink()
-    for target, sentence in ((encoder, "cannot be read"), (Path("/dev/zero"), "neither a file")):
-        encoder.symlink_to(target)
-        with pytest.raises(IntegrityError, match=sentence):
-            hiresldm.Restorer.load(bundle)
-        encoder.unlink()
-    encoder.mkdir()
-    (encoder / "inside").symlink_to(bundle.parent)
-    with pytest.raises(IntegrityError, match="neither a file"):
-        hiresldm.Restorer.load(bundle)
-
-
-@pytest.mark.skipif("os.name == 'nt'", reason="Windows has no such files")
-def test_a_pipe_in_the_place_of_a_file_does_not_stop_the_program(bundle: Path) -> None:
-    for name in (graphs.ENCODER, bundles.NAME):
-        (bundle / name).unlink()
-        os.mkfifo(bundle / name)
-        with pytest.raises(IntegrityError, match="neither a file"):
-            hiresldm.Restorer.load(bundle)
-
-
-def test_a_graph_that_gives_something_else_is_an_integrity_error(bundle: Path) -> None:
-    wave = np.full(960, 0.1, np.float32)
-    assert hiresldm.Restorer.load(bundle)(wave, 48_000).shape == (960,)
-    (bundle / "denoiser.onnx").write_bytes((bundle / "decoder.onnx").read_bytes())
-    graphs.write_manifest(bundle)
-    with pytest.raises(ToolkitError, match="denoiser takes"):
-        hiresldm.Restorer.load(bundle)(wave, 48_000)
-    graphs.write_bundle(bundle)
-    graph = (bundle / graphs.ENCODER).read_bytes()
-    (bundle / graphs.ENCODER).write_bytes(graph.replace(b"latent", b"patent"))
-    graphs.write_manifest(bundle)
-    with pytest.raises(IntegrityError, match=r"encoder gives \['patent'\]; latent is needed"):
-        hiresldm.Restorer.load(bundle)(wave, 48_000)
-
-
-def test_weights_outside_of_the_bundle_are_not_read(bundle: Path) -> None:
-    (bundle / "encoder.bin").rename(bundle.parent / "encoder.bin")
-    (bundle / "encoder.bin").write_bytes(b"")
-    model = graphs.message()
-    model.ParseFromString((bundle / graphs.ENCODER).read_bytes())
-    (weight,) = [w for w in model.graph.initializer if w.external_data]
-    weight.external_data[0].value = "../encoder.bin"
-    (bundle / graphs.ENCODER).write_bytes(model.SerializeToString())
-    graphs.write_manifest(bundle)
-    with pytest.raises(IntegrityError, match=r"cannot be opened by onnxruntime"):
-        hiresldm.Restorer.load(bundle)
 
 
 def safetensors(header: Any, data: bytes = b"", *, told: int | None = None) -> bytes:
@@ -236,6 +78,7 @@ def test_weights_are_believed_as_far_as_the_file_reaches(
     [
         {"decoder": {"dim": 10**12, "hidden": 10**12, "dilations": [1]}},
         {"encoder": {"dim": 10**6, "hidden": 10**6, "dilations": [1]}},
+        {"encoder": {"dim": 2**63 - 1, "hidden": 2**62, "dilations": [1]}},
         {"encoder": {"dim": -1, "hidden": 8, "dilations": [1]}},
         {"encoder": {"dim": 8, "hidden": 8, "dilations": [10**9]}},
         {"encoder": [8]},
@@ -255,10 +98,10 @@ def test_sizes_that_a_checkpoint_claims_take_no_memory(
     header["__metadata__"]["config"] = json.dumps(config)
     path = tmp_path / "encoder.safetensors"
     path.write_bytes(safetensors(header, content[8 + length :]))
-    before = peak_bytes() or 0
+    meter = Meter()
     with pytest.raises(IntegrityError, match=r"encoder\.safetensors: "):
         open_part(path, "encoder")
-    assert (peak_bytes() or 0) - before < LITTLE_BYTES
+    assert meter.taken_bytes() < LITTLE_BYTES
 
 
 def npz(**members: bytes) -> bytes:
@@ -293,10 +136,10 @@ def npy(shape: str, dtype: str = "'<i2'", data: bytes = b"") -> bytes:
 def test_golden_vectors_take_the_memory_of_what_is_there(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "golden.npz"
     path.write_bytes(content)
-    before = peak_bytes() or 0
+    meter = Meter()
     with pytest.raises(IntegrityError, match=r"golden\.npz: not golden vectors: "):
         golden.read(path)
-    assert (peak_bytes() or 0) - before < LITTLE_BYTES
+    assert meter.taken_bytes() < LITTLE_BYTES
 
 
 def test_a_core_ml_package_is_not_led_out_of_itself(tmp_path: Path) -> None:
@@ -308,6 +151,64 @@ def test_a_core_ml_package_is_not_led_out_of_itself(tmp_path: Path) -> None:
     artifact = graphs.packaged(package)
     x = np.ones(graphs.PACKAGE_INPUT, np.float32)
     assert on_mil.load(artifact, tmp_path, threads=1)({"x": x})["y"].shape == x.shape
+
+
+def main(model: Any) -> Any:
+    """The operations of the program."""
+    (block,) = model.mlProgram.functions["main"].block_specializations.values()
+    return block.operations
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda model: setattr(model.description.output[0], "name", "z"), "z is the result of no"),
+        (lambda model: setattr(main(model)[-1], "type", "re\nlu"), r"type re\\nlu; known"),
+        (lambda model: setattr(main(model)[-1], "type", "fill"), "type fill; known"),
+        (lambda model: main(model)[0].ClearField("outputs"), "cannot be read"),
+    ],
+)
+def test_a_program_that_does_not_add_up_is_refused_when_it_is_opened(
+    tmp_path: Path, change: Callable[[Any], None], sentence: str
+) -> None:
+    package = tmp_path / "toy.mlpackage"
+    graphs.write_package(package)
+    path = package / "Data/com.apple.CoreML/model.mlmodel"
+    model = graphs.specification()
+    model.ParseFromString(path.read_bytes())
+    change(model)
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ToolkitError, match=sentence):
+        on_mil.load(graphs.packaged(package), tmp_path, threads=1)
+
+
+def test_an_error_is_one_line_whatever_a_file_is_called() -> None:
+    assert str(IntegrityError("a\nb\udc80.wav é")) == r"a\nb\udc80.wav é"
+
+
+def _greedy(path: Path) -> None:
+    np.ones(1 << 28, np.uint8)
+
+
+def _ends(path: Path) -> None:
+    raise KeyError(path)
+
+
+def _says_it_twice(path: Path) -> None:
+    raise IntegrityError(f"{path}: {path} is wrong")
+
+
+@pytest.mark.parametrize(
+    ("read", "fault"),
+    [(_ends, "KeyError in"), (_says_it_twice, "a path twice"), (_greedy, "takes 25")],
+)
+def test_the_judge_sees_what_is_not_as_it_should_be(
+    tmp_path: Path, read: Callable[[Path], object], fault: str
+) -> None:
+    trial = Trial(Target("bad", "input", list, read), tmp_path, tmp_path / "findings")
+    assert trial(b"x") == "" and trial.outcomes == {"finding": 1}
+    ((told, kept),) = trial.found.items()
+    assert told.startswith(fault) and (tmp_path / "findings" / kept).read_bytes() == b"x"
 
 
 @pytest.fixture(scope="session")

@@ -31,18 +31,20 @@ class Step:
 
     def apply(self, values: Mapping[str, Value]) -> dict[str, Tensor]:
         """The results by name, rounded to their types; raises `UsageError` where it cannot run."""
-        arguments = {
-            name: values[source] if isinstance(source, str) else [values[s] for s in source]
-            for name, source in self.inputs.items()
-        }
         try:
+            arguments = {
+                name: values[source] if isinstance(source, str) else [values[s] for s in source]
+                for name, source in self.inputs.items()
+            }
             with torch.inference_mode():
                 given = KERNELS[self.type](**arguments)
                 results = [given] if isinstance(given, Tensor) else given
                 pairs = zip(self.outputs, results, strict=True)
                 return {name: rounded(value, dtype) for (name, dtype), value in pairs}
         except (RuntimeError, ValueError, TypeError, IndexError, KeyError) as error:
-            raise UsageError(f"operation '{self.name}' ({self.type}) fails: {error}") from error
+            raise UsageError(
+                f"operation '{self.name}' ({self.type}) fails: {reason(error)}"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,9 @@ def load(path: Path, component: str) -> Program:
     try:
         constants, steps = _unpacked(function.operations)
         outputs = tuple(feature.name for feature in spec.description.output)
+        made = {name for step in steps for name, _ in step.outputs}
+        if unmade := sorted(set(outputs) - made):
+            raise ValueError(f"its output {unmade[0]} is the result of no operation")
         return Program(component, declared(spec), outputs, constants, steps)
     except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
         said = reason(error, path)

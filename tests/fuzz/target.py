@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hiresldm.core.errors import IntegrityError, ToolkitError
-from hiresldm.core.memory import peak_bytes
 
+from .memory import Meter
 from .mutations import Mutation, on_bytes
 
 LONGEST_SENTENCE = 600
@@ -59,9 +59,9 @@ class Trial:
     def __call__(self, data: bytes) -> str:
         """Read an input; returns "read", the name of the error that came as it should, or ""."""
         self.input.write_bytes(data)
-        before = peak_bytes() or 0
+        meter = Meter()
         outcome, fault = self._outcome()
-        if (taken := (peak_bytes() or 0) - before) > SPARE_BYTES + BYTES_PER_BYTE * len(data):
+        if (taken := meter.taken_bytes()) > SPARE_BYTES + BYTES_PER_BYTE * len(data):
             fault = f"takes {taken >> 20} MiB for {len(data)} bytes"
         self.outcomes["finding" if fault else outcome] += 1
         if fault:
