@@ -8,12 +8,15 @@ from functools import partial
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
-from ..core import arguments, files, noise, restorer
+from ..core import arguments, noise, restorer
 from ..core import manifest as bundles
 from ..core.errors import IntegrityError, UsageError
 from ..core.spec import Artifact, Runtime
+
+if TYPE_CHECKING:
+    from ..audio.files import RestoredFile
 
 _ROOM = Path(__file__).parent
 EMBEDDED_BUNDLE = _ROOM.parent / "weights" / "edge"
@@ -73,16 +76,28 @@ class Restorer(restorer.Restorer):
         *,
         steps: int | None = None,
         seed: int = 0,
+        strength: float = 1.0,
+        mono: bool = False,
+        keep_rate: bool = False,
+        bit_depth: str | None = None,
+        bitrate_kbps: int | None = None,
         overwrite: bool = False,
-        progress: files.Progress | None = None,
-    ) -> files.RestoredFile:
-        """Restore the file `source` to `target`; see `core.files.restore_file`, also for errors."""
-        return files.restore_file(
+        progress: Callable[[float], None] | None = None,
+    ) -> RestoredFile:
+        """Restore the file `source` to `target`, in the form that its name and the options tell.
+
+        The options are those of `hiresldm restore`; `progress` is told of seconds that are done.
+        Raises as `audio.files.restore_file` does.
+        """
+        from ..audio.files import Wanted, restore_file
+        from ..audio.writer import Form
+
+        form = Form(depth=bit_depth, bitrate_kbps=bitrate_kbps)
+        return restore_file(
             self,
             arguments.path(source, "the input"),
             arguments.path(target, "the output"),
-            steps=steps,
-            seed=seed,
+            Wanted(steps, seed, strength, mono, keep_rate, form),
             overwrite=overwrite,
             progress=progress,
         )
