@@ -1,8 +1,8 @@
 """Ablations without training, of the embedded model: `python -m hiresldm.benchmarks.ablations`.
 
 `... phases DATA OUT` tells what the recovered phase is worth: the decoder's magnitudes with phases
-from three places: as the decoder turns them, as the recovery leaves them, and from the magnitudes
-alone (Griffin 1984), which is what a decoder without the recovered spectrum would have to learn.
+from two places: as the recovery leaves them, and from the magnitudes alone (Griffin 1984), which
+is what a decoder without the recovered spectrum would have to learn.
 
 `... strength DATA OUT` tells how strong recovery should be: part of the damaged speech is left in
 what the decoder and the encoder are given.
@@ -35,12 +35,7 @@ Phases = Callable[[Array, Array, FrontEnd], Array]
 """(restored, recovered), each (T, 2 * bins), to a spectrum with the magnitudes of the first."""
 
 
-def turned(restored: Array, recovered: Array, front: FrontEnd) -> Array:
-    """As the decoder makes them."""
-    return restored
-
-
-def unturned(restored: Array, recovered: Array, front: FrontEnd) -> Array:
+def as_recovered(restored: Array, recovered: Array, front: FrontEnd) -> Array:
     """The phases of the recovered spectrum."""
     direction = recovered / np.maximum(np.tile(_level(recovered), 2), 1e-6)
     return np.asarray(np.tile(_level(restored), 2) * direction, np.float32)
@@ -51,13 +46,12 @@ def from_magnitude(restored: Array, recovered: Array, front: FrontEnd) -> Array:
     level = _level(restored)
     made = np.concatenate([level, np.zeros_like(level)], axis=1)
     for _ in range(ITERATIONS):
-        made = unturned(restored, stft(istft(made, front), front), front)
+        made = as_recovered(restored, stft(istft(made, front), front), front)
     return made
 
 
 PHASES: Mapping[str, Phases] = {
-    "turned by the decoder": turned,
-    "as recovered": unturned,
+    "as recovered": as_recovered,
     "from the magnitude alone": from_magnitude,
 }
 

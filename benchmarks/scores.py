@@ -102,6 +102,12 @@ def score(pair: Pair, candidate: Array, chosen: Sequence[Scorer]) -> dict[str, f
     return values
 
 
+def _known(pair: Pair, candidate: Array) -> tuple[Array, Array]:
+    """Reference and candidate up to the reference's bandwidth: of the rest it tells nothing."""
+    limit_hz = pair.bandwidth_hz
+    return metrics.band_limited(pair.reference, limit_hz), metrics.band_limited(candidate, limit_hz)
+
+
 def _dnsmos(pair: Pair, candidate: Array) -> dict[str, float]:
     wave = at_16_khz(candidate)
     # speechmos refuses samples beyond full scale; the level is kept otherwise, as it counts.
@@ -145,7 +151,7 @@ def _estoi(pair: Pair, candidate: Array) -> dict[str, float]:
 def _visqol(pair: Pair, candidate: Array) -> dict[str, float]:
     if not candidate.any():  # ViSQOL divides by the level
         return {"visqol": _MOS_WORST}
-    judged = (pair.reference.astype(np.float64), candidate.astype(np.float64))
+    judged = (wave.astype(np.float64) for wave in _known(pair, candidate))
     return {"visqol": float(_visqol_judge().measure_from_arrays(*judged, metrics.RATE_HZ).moslqo)}
 
 
@@ -197,7 +203,7 @@ def _lost(pair: Pair, candidate: Array) -> dict[str, float]:
 
 def _si_sdr(pair: Pair, candidate: Array) -> dict[str, float]:
     # Untouched speech has an infinite ratio, which no mean survives.
-    ratio_db = metrics.si_sdr_db(pair.reference, candidate)
+    ratio_db = metrics.si_sdr_db(*_known(pair, candidate))
     return {"sisdr": float(np.clip(ratio_db, -_SI_SDR_LIMIT_DB, _SI_SDR_LIMIT_DB))}
 
 

@@ -50,6 +50,15 @@ def si_sdr_db(reference: Array, candidate: Array) -> float:
     return _ratio_db(float(np.vdot(target, target)), float(np.vdot(error, error)))
 
 
+def band_limited(wave: Array, bandwidth_hz: float) -> Array:
+    """A wave (N,) at 48 kHz without what lies above a bandwidth, phases kept."""
+    if bandwidth_hz >= RATE_HZ / 2:
+        return wave
+    spectrum = np.fft.rfft(wave)
+    spectrum[np.fft.rfftfreq(len(wave), 1 / RATE_HZ) > bandwidth_hz] = 0
+    return np.fft.irfft(spectrum, len(wave)).astype(np.float32)
+
+
 def lsd(
     reference: Array,
     candidate: Array,

@@ -45,7 +45,7 @@ class Bands:
         return self.count * self.bins
 
 
-REVISION = 5
+REVISION = 6
 """Counts changes of what the networks compute from the same weights."""
 
 
@@ -61,9 +61,9 @@ class ModelConfig:
     recovery_bands: Stack = Stack(48, 96, (1, 1, 1, 1, 1, 1))
     """Blocks that see time and frequency, with the same weights in every band."""
     recovery_low: Bands = Bands(24, 16)
-    """From the second bin on, to 9 kHz: a gain and a turn for every bin."""
+    """From the second bin on, to 9 kHz: narrow ones, which see harmonics and their phases."""
     recovery_high: Bands = Bands(10, 64)
-    """All bins above: a gain alone, since phase is hardly heard there."""
+    """All bins above."""
     encoder_fine: Stack = Stack(192, 576, (1, 1))
     encoder: Stack = Stack(256, 768, (1, 1, 1))
     denoiser: Stack = Stack(256, 768, (1, 2, 4, 1, 2, 4, 1, 2))

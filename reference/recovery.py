@@ -1,15 +1,14 @@
-"""Recovery: a gain for every bin, and below 9 kHz a turn, which take noise and echo away."""
+"""Recovery: a gain for every bin, which takes noise and echo away."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import Bands, ModelConfig
-from .layers import BandBlock, Blocks, Linear, magnitude
+from .layers import BandBlock, Blocks, Linear, gain, magnitude
 
 
 class Recovery(nn.Module):
@@ -17,42 +16,37 @@ class Recovery(nn.Module):
 
     A network that sees every frame as a whole makes a first mask, one with the same weights in
     every band a better one: what it learns of noise in one band it knows in all (Hao 2021,
-    FullSubNet). The gain is a sigmoid: it saturates at one, so that speech that needs nothing
-    passes unharmed (magnitudes are compressed, where an error of 1 % is one of 3 % in the wave).
+    FullSubNet). Speech that needs nothing passes unharmed: the gain reaches one (magnitudes are
+    compressed, where an error of 1 % is one of 3 % in the wave). Phases stay as they were heard:
+    what a low-pass did to them is inaudible, and guesses at it cost decibels of SI-SDR.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.bins, dim = config.front.bins, config.recovery.dim
-        self.phase_bins, self.turned = config.recovery_phase_bins, config.recovery_low.span
+        self.phase_bins = config.recovery_phase_bins
         self.embed = Linear(self.bins + 2 * self.phase_bins, dim)
         self.blocks = Blocks(config.recovery)
-        self.mask = Linear(dim, self.bins + self.turned)
+        self.mask = Linear(dim, self.bins)
         self.bands = BandMask(config)
-        # Training starts from "change nothing": a gain near one, no turn, weights nearly zero.
+        # Training starts from "change nothing": a gain near one, weights nearly zero.
         nn.init.trunc_normal_(self.mask.weight, std=1e-3)
-        nn.init.constant_(self.mask.bias[: self.bins], 3.0)
+        nn.init.constant_(self.mask.bias, 3.0)
 
     def forward(self, spectrum: Tensor) -> Tensor:
         real, imaginary = spectrum.chunk(2, dim=-1)
         level, low = magnitude(spectrum), slice(None, self.phase_bins)
         seen = torch.cat([level, real[..., low], imaginary[..., low]], dim=-1)
         mask = self.mask(self.blocks(self.embed(seen)))
-        first_gain = torch.sigmoid(mask[..., : self.bins])
-        mask = mask + self.bands(level, real, imaginary, first_gain)
-        gain, tangent = mask.split([self.bins, self.turned], dim=-1)
-        tangent = F.pad(tangent, (1, self.bins - 1 - self.turned))  # nothing else is turned
-        cosine = torch.sigmoid(gain) * torch.rsqrt(tangent * tangent + 1.0)
-        sine = cosine * tangent
-        turned = (real * cosine - imaginary * sine, real * sine + imaginary * cosine)
-        return torch.cat(turned, dim=-1)
+        mask = mask + self.bands(level, real, imaginary, torch.sigmoid(mask))
+        kept = gain(mask)
+        return torch.cat([kept, kept], dim=-1) * spectrum
 
 
 class BandMask(nn.Module):
-    """Levels, real and imaginary parts and gains (B, T, bins) -> what to add to the mask.
+    """Levels, real and imaginary parts and gains (B, T, bins) -> what to add to the mask, likewise.
 
-    That is (B, T, bins + bins of the low bands): gains, then tangents. The lowest bin, which
-    holds no speech, is in no band and left alone.
+    The lowest bin, which holds no speech, is in no band and left alone.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -64,13 +58,13 @@ class BandMask(nn.Module):
         self.places = nn.Parameter(torch.zeros(self.low.count + self.high.count, stack.dim))
         self.blocks = nn.Sequential(*(BandBlock(stack, d) for d in stack.dilations))
         self.norm = nn.LayerNorm(stack.dim)
-        self.head_low = Linear(stack.dim, 2 * self.low.bins)
+        self.head_low = Linear(stack.dim, self.low.bins)
         self.head_high = Linear(stack.dim, self.high.bins)
         for head in (self.head_low, self.head_high):
             nn.init.trunc_normal_(head.weight, std=1e-3)
 
-    def forward(self, level: Tensor, real: Tensor, imaginary: Tensor, gain: Tensor) -> Tensor:
-        seen, above = gain * level, 1 + self.low.span
+    def forward(self, level: Tensor, real: Tensor, imaginary: Tensor, first: Tensor) -> Tensor:
+        seen, above = first * level, 1 + self.low.span
         low = [x[..., 1:above] for x in (level, real, imaginary, seen)]
         high = [x[..., above:] for x in (level, seen)]
         embedded = (
@@ -79,9 +73,8 @@ class BandMask(nn.Module):
         )
         x = self.norm(self.blocks(torch.cat(embedded, dim=2) + self.places))
         x_low, x_high = x.split([self.low.count, self.high.count], dim=2)
-        gains, tangents = self.head_low(x_low).chunk(2, dim=-1)
         lowest = torch.zeros_like(level[..., :1])
-        added = (part.flatten(2) for part in (gains, self.head_high(x_high), tangents))
+        added = (part.flatten(2) for part in (self.head_low(x_low), self.head_high(x_high)))
         return torch.cat([lowest, *added], dim=-1)
 
 

@@ -48,8 +48,7 @@ def test_unknown_phase_does_not_make_a_decoder_quiet(speech: np.ndarray):
     losses = [
         float(decoded_loss(turned * scale, target, mask, front)) for scale in (0.8, 1.0, 1.25)
     ]
-    assert losses[1] < min(losses[0], losses[2])
-    assert decoded_loss(target, target, mask, front) < 1e-6 < losses[1]
+    assert losses[1] < 1e-6 < min(losses[0], losses[2])
 
 
 def test_the_shape_of_a_clip_counts_as_much_when_it_is_quiet(speech: np.ndarray):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiresldm.core.errors import UsageError
-from hiresldm.core.metrics import lost_speech, lsd, si_sdr_db, snr_db
+from hiresldm.core.metrics import band_limited, lost_speech, lsd, si_sdr_db, snr_db
 from hiresldm.core.spec import Array
 
 NOISE = np.random.default_rng(0).standard_normal(48_000).astype(np.float32)
@@ -49,6 +49,13 @@ def test_si_sdr_ignores_gain_and_sign(gain: float, level_db: float, flipped: boo
     error *= np.linalg.norm(reference) / np.linalg.norm(error) * 10 ** (-level_db / 20)
     candidate = (reference + error) * (-gain if flipped else gain)
     assert si_sdr_db(NOISE, candidate) == pytest.approx(level_db, abs=1e-6)
+
+
+def test_a_limited_band_ends_where_it_is_told_to() -> None:
+    time_s = np.arange(48_000) / 48_000
+    below, above = (np.sin(2 * np.pi * hz * time_s).astype(np.float32) for hz in (7000, 9000))
+    assert np.allclose(band_limited(below + above, 8000.0), below, atol=1e-5)
+    assert band_limited(above, 24_000.0) is above
 
 
 @pytest.mark.parametrize("fault", [math.nan, math.inf, -math.inf])

@@ -47,16 +47,12 @@ def compressed_loss(predicted: Tensor, target: Tensor, mask: Tensor, front: Fron
 
 
 def decoded_loss(predicted: Tensor, target: Tensor, mask: Tensor, front: FrontEnd) -> Tensor:
-    """Squared error of compressed magnitudes (B, T, 2 * bins), and of phases at the true magnitude.
+    """Squared error of compressed magnitudes (B, T, 2 * bins).
 
     Unlike a squared error of vectors, it does not reward silence where phase cannot be known, as
     in a band that the recording has lost.
     """
-    (real, imaginary), (true_real, true_imaginary) = predicted.chunk(2, -1), target.chunk(2, -1)
-    level, true_level = _magnitude(predicted), _magnitude(target)
-    along = (real * true_real + imaginary * true_imaginary) / level
-    turned = true_level * (true_level - along)  # half the squared distance of the true vector
-    return _mean((level - true_level) ** 2 + turned, _weighted(mask, front))
+    return _mean((_magnitude(predicted) - _magnitude(target)) ** 2, _weighted(mask, front))
 
 
 def missing_loss(predicted: Tensor, target: Tensor, mask: Tensor, front: FrontEnd) -> Tensor:
