@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -80,6 +79,7 @@ def evaluate(
     from ..benchmarks.html import page
     from ..benchmarks.peers.load import peers_of
     from ..benchmarks.sources import source_of
+    from ..core import processors
     from ..core.outputs import check_target, write_text
     from .progress import tracked
 
@@ -96,7 +96,7 @@ def evaluate(
     )
     gallery = Gallery(compared, per_class=listen if html else 0)
     renderings = gallery.watch(quality.render(source.pairs, compared))
-    workers = threads or os.cpu_count() or 1
+    workers = threads or processors.usable()
     scored = quality.evaluate(renderings, compared, judges, workers=workers)
     tracks = tracked(scored, "evaluating", total=source.count, quiet=quiet)
     clips = [clip for clips in tracks for clip in clips]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -48,6 +47,7 @@ def steps(
     from ..benchmarks import curve, provenance, report, scores
     from ..benchmarks import steps as contests
     from ..benchmarks.testset import pairs
+    from ..core import processors
     from ..core.outputs import check_target
     from ..reference.data.kinds import CLEAN
     from .progress import tracked
@@ -57,7 +57,7 @@ def steps(
     folders = _students(student or [])
     judges = scores.choose(metrics or [scores.FAST], referenced=True)
     scores.require(judges)
-    workers = threads or os.cpu_count() or 1
+    workers = threads or processors.usable()
     torch.set_num_threads(workers)
     drawn = [p for p in pairs(data, split, seed=seed, per_class=per_class) if p.kind != CLEAN]
     contest = contests.Contest(teacher, regressor, folders, drawn, judges, seed, workers)

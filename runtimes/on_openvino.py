@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import processors
 from ..core.errors import BackendMissingError, IntegrityError, reason
 from ..core.spec import Array, Arrays, Artifact, Runner
 from .signature import Input, check
@@ -25,7 +26,7 @@ _ROUNDED_GROUP = 32
 
 
 def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
-    """Compile the IR below `root` in float32 on `threads` threads (0: the engine's own choice).
+    """Compile the IR below `root` in float32 on `threads` threads (0: as `compiled`).
 
     Raises `BackendMissingError` without openvino or where it will not compute in float32,
     `IntegrityError` for a file it cannot open; the runner raises `UsageError` for inputs that do
@@ -83,17 +84,18 @@ def _core(engine: Any) -> Any:
 
 
 def compiled(model: Any, threads: int = 0) -> Any:
-    """A model, or the path of one, compiled for float32 on `threads` threads (0: the engine's).
+    """A model, or the path of one, compiled for float32 on `threads` threads.
 
-    Raises RuntimeError for what cannot be opened and `BackendMissingError` without openvino.
+    With 0 the engine chooses, within `processors.limit`. Raises RuntimeError for what cannot be
+    opened and `BackendMissingError` without openvino.
     """
     hints: dict[str, Any] = {
         "INFERENCE_PRECISION_HINT": _PRECISION,
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": _ROUNDED_GROUP,
         "PERFORMANCE_HINT": "LATENCY",
     }
-    if threads:
-        hints["INFERENCE_NUM_THREADS"] = threads
+    if count := threads or processors.limit():
+        hints["INFERENCE_NUM_THREADS"] = count
     return core().compile_model(model, _DEVICE, hints)
 
 

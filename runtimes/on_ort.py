@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core import processors
 from ..core.errors import BackendMissingError, IntegrityError, reason
 from ..core.spec import Array, Arrays, Artifact, Precision, Runner
 from .signature import Input, check
@@ -26,11 +27,12 @@ _DTYPES: Mapping[str, np.dtype] = {
 
 
 def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
-    """Open the graph below `root` on `threads` threads (0: the engine's own choice).
+    """Open the graph below `root` on `threads` threads.
 
-    Raises `BackendMissingError` without onnxruntime or its CPU provider, `IntegrityError` for a
-    file it cannot open; the runner, which several threads may call at once, raises `UsageError`
-    for inputs that do not fit the graph and `IntegrityError` where the graph fails.
+    With 0 the engine chooses, within `processors.limit`. Raises `BackendMissingError` without
+    onnxruntime or its CPU provider, `IntegrityError` for a file it cannot open; the runner, which
+    several threads may call at once, raises `UsageError` for inputs that do not fit the graph and
+    `IntegrityError` where the graph fails.
     """
     session = _session(root / artifact.path, threads, exact=artifact.precision in WEIGHTS_ONLY)
     expected = [_declared(tensor) for tensor in session.get_inputs()]
@@ -66,7 +68,7 @@ def _engine() -> Any:
 def _session(path: Path, threads: int, *, exact: bool) -> Any:
     ort = _engine()
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or processors.limit()
     options.inter_op_num_threads = 1
     # What it cannot do is raised; told on standard error as well, it would be told twice.
     options.log_severity_level = _FATAL

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core import processors
 from ..core.errors import BackendMissingError
 from ..core.spec import Array, Arrays, Artifact, Component, Runner, Tensor
 from .signature import Input, check
@@ -23,13 +24,14 @@ _TURN = Lock()
 
 
 def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
-    """Open the checkpoint below `root`, computing in float32 on `threads` threads (0: torch's own).
+    """Open the checkpoint below `root`, computing in float32 on `threads` threads.
 
-    Raises `BackendMissingError` without torch, `IntegrityError` for a file it cannot open; the
-    runner raises `UsageError` for inputs that do not fit the part. Where `threads` is given,
-    callers take turns, since torch counts threads for the whole process.
+    With 0 torch chooses, within `processors.limit`; where it may not choose, callers take turns,
+    since torch counts threads for the whole process. Raises `BackendMissingError` without torch,
+    `IntegrityError` for a file it cannot open; the runner raises `UsageError` for inputs that do
+    not fit the part.
     """
-    _engine()
+    count = threads or _limit(_engine().get_num_threads())
     from ..reference.components import components
     from ..reference.model import open_part
 
@@ -40,7 +42,7 @@ def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
 
     def run(arrays: Arrays) -> dict[str, Array]:
         check(artifact.component, expected, arrays)
-        with _limited_to(threads):
+        with _limited_to(count):
             return inner(arrays)
 
     return run
@@ -72,6 +74,12 @@ def _engine() -> Any:
             f"torch cannot be imported ({error}); install it with: pip install 'hiresldm[train]'"
         ) from error
     return torch
+
+
+def _limit(chosen: int) -> int:
+    """What torch must be held to; 0 where what it chose is within the limit."""
+    limit = processors.limit()
+    return limit if limit < chosen else 0
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from hiresldm.core import processors
 from hiresldm.core.errors import BackendMissingError, IntegrityError, UsageError
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.spec import Artifact, Component, ExportJob, Precision
@@ -120,3 +121,12 @@ def test_the_first_bad_operation_is_found(part: Any, artifact: Any, tmp_path: Pa
 def _export(component: Component, module: Any, out: Path) -> tuple[Artifact, Path]:
     job = ExportJob(component, module, Precision.FP32, out, load(EMBEDDED_BUNDLE).config.front)
     return to_openvino.export(job), out
+
+
+def test_left_alone_it_starts_no_more_threads_than_it_was_given(
+    artifact: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named, root = artifact
+    monkeypatch.setattr(processors, "limit", lambda: 1)
+    model = on_openvino.compiled(root / named.path)
+    assert model.get_property("INFERENCE_NUM_THREADS") == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from ...core import processors
 from ...core.errors import UsageError
 from ...core.spec import Array
 from . import corpus, gate, rooms
@@ -127,7 +127,7 @@ def _all(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
         return [work(item) for item in items]
     # A fork would copy the locks of whatever threads this process has.
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=spawn) as pool:
+    with ProcessPoolExecutor(processors.usable(), mp_context=spawn) as pool:
         return list(pool.map(work, items, chunksize=4))
 
 
