@@ -9,7 +9,8 @@ from typing import Any
 
 from .gallery import EXCERPT_S, Exhibit, Sound
 from .quality import ALL
-from .report import Row, interval_text, mean_text, measured, system_title
+from .quality_tables import measured
+from .report import Row, interval_text, mean_text, system_title
 
 _LOWER_IS_BETTER = "↓"
 _OUTSIDE = ("input", "autoencoder")

@@ -10,8 +10,6 @@ from typing import Any
 
 from ..core.errors import BackendMissingError
 from ..core.outputs import check_target, write_text
-from .quality import ALL
-from .scores import headings
 
 Row = Mapping[str, Any]
 
@@ -39,27 +37,6 @@ def table(titles: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
     """A markdown table."""
     head = [titles, ["---"] * len(titles)]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in (*head, *lines))
-
-
-def quality_markdown(rows: Sequence[Row]) -> str:
-    """Two tables: means with intervals over all damage, and means by class."""
-    metrics = measured(rows)
-    overall = [row for row in rows if row["class"] == ALL]
-    by_class = sorted((row for row in rows if row["class"] != ALL), key=_class_order(rows))
-    first = table(
-        ["system", "clips", *metrics.values()],
-        ([system_title(r), r["count"], *(interval_text(r[m]) for m in metrics)] for r in overall),
-    )
-    second = table(
-        ["damage", "system", *metrics.values()],
-        ([r["class"], system_title(r), *(mean_text(r[m]) for m in metrics)] for r in by_class),
-    )
-    return f"{first}\n\n{second}"
-
-
-def measured(rows: Sequence[Row]) -> dict[str, str]:
-    """The table heading of every metric that the rows hold, by name."""
-    return {name: text for name, text in headings().items() if name in rows[0]}
 
 
 def speed_markdown(result: Row) -> str:
@@ -95,11 +72,6 @@ def _memory_lines(result: Row) -> list[tuple[str, str]]:
     if memory["ratio"] is None:
         return [("peak memory", memory["reason"])]
     return [*lines, ("peak memory, long over short", f"{memory['ratio']:.2f}")]
-
-
-def _class_order(rows: Sequence[Row]) -> Any:
-    order = list(dict.fromkeys(row["class"] for row in rows))
-    return lambda row: order.index(row["class"])
 
 
 def system_title(row: Row) -> str:

@@ -27,7 +27,8 @@ from .cases import (
 )
 from .memory import Memory
 from .quality import ClipScores, evaluate, interval, render
-from .report import Row, interval_text, measured, system_title, table
+from .quality_tables import measured
+from .report import Row, interval_text, system_title, table
 from .robustness import STEPS, SeedWatch
 from .scores import Scorer
 from .speed import factors, spread

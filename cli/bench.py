@@ -13,13 +13,13 @@ from .asked import command
 if TYPE_CHECKING:
     from ..core.spec import Array
 
-_EXAMPLE = Path("examples/noisy.wav")
+_EXAMPLE = Path(__file__).parents[1] / "examples" / "noisy.wav"
 
 
 def bench(
     context: typer.Context,
     speech: Annotated[
-        Path | None, typer.Option(help="Speech to restore.", show_default=f"{_EXAMPLE}, if there")
+        Path | None, typer.Option(help="Speech to restore.", show_default="the built-in example")
     ] = None,
     bundle: Annotated[
         Path | None, typer.Option(help="Folder of a model.", show_default="built-in")
@@ -96,8 +96,5 @@ def _tiled(speech: Path | None, seconds: float) -> Array:
 
     from ..audio.reader import read_mono
     from ..core.audio import RATE_HZ
-    from ..core.errors import UsageError
 
-    if speech is None and not _EXAMPLE.is_file():
-        raise UsageError(f"there is no {_EXAMPLE} here; name a file with --speech")
     return np.resize(read_mono(speech or _EXAMPLE), round(seconds * RATE_HZ))

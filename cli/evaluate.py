@@ -74,7 +74,7 @@ def evaluate(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Measure the quality of restored speech on damaged clips, drawn by a seed or recorded."""
-    from ..benchmarks import per_speaker, quality, report, scores, systems
+    from ..benchmarks import per_speaker, quality, quality_tables, report, scores, systems
     from ..benchmarks.gallery import Gallery
     from ..benchmarks.html import page
     from ..benchmarks.peers.load import peers_of
@@ -116,7 +116,7 @@ def evaluate(
     if as_json:
         print(report.to_json(result))
     elif not quiet:
-        print(report.quality_markdown(result["rows"]))
+        print(quality_tables.markdown(result["rows"]))
         if result["speakers"]:
             print(f"\n{per_speaker.markdown(result['speakers'])}")
 

@@ -50,11 +50,11 @@ EXTRAS = {
     "train": "train",
     "distill": "train",
     "calibrate": "export",
-    "search": "export",
+    "search": "export,quality",
     "build": "export",
     "parity": "export",
     "evaluate": "quality",
-    "steps": "quality",
+    "steps": "train,quality",
 }
 """What to install for the verbs that need more than restoring does."""
 
@@ -68,8 +68,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     except ToolkitError as error:
         _fail(error)
     except ModuleNotFoundError as error:
-        verb = next((word for word in argv or sys.argv[1:] if word in EXTRAS), None)
-        if verb is None:
+        words = sys.argv[1:] if argv is None else argv
+        verb = next((word for word in words if not word.startswith("-")), "")
+        if verb not in EXTRAS:
             raise
         install = f"install it with: pip install 'hiresldm[{EXTRAS[verb]}]'"
         _fail(BackendMissingError(f"{verb} needs {error.name}, which is missing; {install}"))

@@ -90,14 +90,17 @@ def save(
             write_text(text(rows), target)
 
 
-def finish(rows: list[Row], *, quiet: bool) -> None:
-    """Print the failures and the count; raises `ParityError` for a FAIL."""
+def finish(rows: list[Row], *, quiet: bool, absent: bool = True) -> None:
+    """Print the failures, what engines `absent` here left undone, and the count.
+
+    Raises `ParityError` for a FAIL.
+    """
     from ..core.errors import ParityError
     from ..parity import report
     from ..parity.rows import Status, failed
 
     for row in rows:
-        if row.status is not Status.PASS and not (quiet and row.status is Status.NOT_RUN):
+        if row.status is Status.FAIL or (row.status is Status.NOT_RUN and absent and not quiet):
             typer.echo(report.line(row))
     counts = ", ".join(f"{sum(row.status is s for row in rows)} {s}" for s in Status)
     if not quiet:

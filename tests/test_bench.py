@@ -134,13 +134,3 @@ def test_the_verb_measures_the_embedded_model(
     markdown = report.speed_markdown(result)
     assert f"| 1 | 1 | {row['rtf']['median']:.3f} (" in markdown
     assert "peak memory, 4 s file, MB" in markdown
-
-
-def test_speech_is_asked_for_where_there_is_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as stop:
-        main(["bench"])
-    assert stop.value.code == 2
-    assert "--speech" in capsys.readouterr().err

@@ -16,7 +16,7 @@ import pytest
 import soundfile
 import soxr
 
-from hiresldm.benchmarks import per_speaker, quality, report, scores
+from hiresldm.benchmarks import per_speaker, quality, quality_tables, scores
 from hiresldm.benchmarks.testset import CLASSES, CLEAN, MIXED, TALKERS, Pair, pairs
 from hiresldm.cli.main import main
 from hiresldm.core.errors import ToolkitError, UsageError
@@ -271,7 +271,7 @@ def test_the_verb_scores_the_embedded_model(
     harmed = {(r["system"], r["class"]) for r in result["speakers"]}
     assert harmed >= {(name, per_speaker.NEAR_CLEAN) for name in ("recovery", "chain")}
     assert "input" not in {name for name, _ in harmed}
-    markdown = report.quality_markdown(result["rows"])
+    markdown = quality_tables.markdown(result["rows"])
     assert f"| chain, 1 step | {len(CLASSES) - 1} | " in markdown
     assert len(markdown.splitlines()) == 2 + 4 + 1 + 2 + 4 * len(CLASSES)
 
