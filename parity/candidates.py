@@ -85,7 +85,7 @@ def _opened(candidate: Candidate, manifest: Manifest, root: Path, engine: Runtim
 def _others(manifest: Manifest, root: Path, engine: Runtime, parts: set[str]) -> dict[str, Runner]:
     """Runners of the parts that the precision lacks; what does not open is told in its own rows."""
     try:
-        chosen = [pick(manifest.artifacts, part, engine, None) for part in sorted(parts)]
+        chosen = [pick(manifest.artifacts, part, engine, None, root) for part in sorted(parts)]
         return {one.component: engine.load(one, root, threads=0) for one in chosen}
     except ToolkitError:
         return {}

@@ -47,7 +47,10 @@ def settings() -> Mapping[str, str]:
     try:
         versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "coremltools"))
     except PackageNotFoundError as error:
-        raise BackendMissingError(f"not installed: {error.name}") from error
+        raise BackendMissingError(
+            f"{error.name} is not installed; "
+            "install what is needed with: pip install 'hiresldm[train,coreml]'"
+        ) from error
     return {
         "engine": "mil",
         "version": versions,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import shlex
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
@@ -55,7 +56,9 @@ class Restorer(restorer.Restorer):
         root = EMBEDDED_BUNDLE if path is None else arguments.path(path, "the bundle")
         runtime, count = runtime_of(backend), _threads(threads)
         manifest = _verified(root)
-        chosen = [pick(manifest.artifacts, part, runtime, precision) for part in restorer.PARTS]
+        chosen = [
+            pick(manifest.artifacts, part, runtime, precision, root) for part in restorer.PARTS
+        ]
         opened = cls(
             {one.component: runtime.load(one, root, threads=count) for one in chosen},
             manifest.front,
@@ -132,21 +135,35 @@ def runtime_of(backend: str) -> Runtime:
 
 
 def pick(
-    artifacts: Sequence[Artifact], part: str, runtime: Runtime, precision: str | None
+    artifacts: Sequence[Artifact],
+    part: str,
+    runtime: Runtime,
+    precision: str | None,
+    root: Path = EMBEDDED_BUNDLE,
 ) -> Artifact:
     """The first artifact of the part that the engine opens, in `precision` unless that is None.
 
-    Raises `IntegrityError` where the bundle has none at all for the engine, `UsageError` where it
-    has none in this precision.
+    Raises `IntegrityError` where the bundle in `root` has none at all for the engine, `UsageError`
+    where it has none in this precision.
     """
     own = [a for a in artifacts if a.component == part and a.format in runtime.FORMATS]
     if not own:
-        raise IntegrityError(f"the bundle holds no {part} as {' or '.join(runtime.FORMATS)}")
+        formats = " or ".join(runtime.FORMATS)
+        raise IntegrityError(f"the bundle holds no {part} as {formats}; {_way_out(runtime, root)}")
     for artifact in own:
         if precision in (None, artifact.precision):
             return artifact
     accepted = ", ".join(dict.fromkeys(a.precision for a in own))
     raise UsageError(f"the bundle holds no {part} in {precision}; accepted: {accepted}")
+
+
+def _way_out(runtime: Runtime, root: Path) -> str:
+    """How to make a bundle that the engine opens, of the same weights."""
+    weights = [] if root == EMBEDDED_BUNDLE else ["--weights", str(root)]
+    wanted = runtime.FORMATS[0]
+    formats = [] if wanted == "torch" else ["--formats", wanted]  # checkpoints are always there
+    command = shlex.join(["hiresldm", "build", "NEW", *weights, *formats])
+    return f"make one that has it with: {command}"
 
 
 def shared_buckets(artifacts: Sequence[Artifact]) -> tuple[int, ...]:

@@ -162,8 +162,11 @@ def test_a_precision_is_picked_by_name_and_buckets_are_shared() -> None:
     assert pick(listed, "encoder", runtime, "int8").precision == "int8"
     with pytest.raises(UsageError, match="no encoder in int4; accepted: fp32, int8"):
         pick(listed, "encoder", runtime, "int4")
-    with pytest.raises(IntegrityError, match="no decoder as onnx"):
+    with pytest.raises(IntegrityError, match=r"no decoder as onnx or ort; .* NEW --formats onnx$"):
         pick(listed, "decoder", runtime, None)
+    way_out = "build NEW --weights 'my bundle' --formats coreml$"
+    with pytest.raises(IntegrityError, match=way_out):
+        pick(listed, "encoder", runtime_of("mil"), None, Path("my bundle"))
     several = [artifact("a", "fp16", 64, 32), artifact("b", "fp16"), artifact("c", "fp16", 32, 16)]
     assert shared_buckets(several) == (32,)
     assert shared_buckets(listed) == ()
