@@ -37,7 +37,7 @@ def model(bundle: Path) -> dict[str, Any]:
     return {
         "name": manifest.model,
         "sha256": bundles.sha256_of(bundle / bundles.NAME),
-        "bytes": sum((bundle / path).stat().st_size for path in paths),
+        "bytes": sum(bundles.bytes_of(bundle / path) for path in paths),
     }
 
 

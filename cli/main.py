@@ -15,6 +15,7 @@ from .build import build
 from .calibrate import calibrate
 from .distill import distill
 from .evaluate import evaluate
+from .inspect import inspect
 from .parity import parity
 from .plot import plot
 from .prepare import prepare
@@ -43,6 +44,7 @@ app.command("bench")(bench)
 app.command("plot")(plot)
 app.command("parity")(parity)
 app.command("selftest")(selftest)
+app.command("inspect")(inspect)
 
 
 EXTRAS = {

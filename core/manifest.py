@@ -67,15 +67,22 @@ def load(root: Path) -> Manifest:
 def verify(manifest: Manifest, root: Path) -> None:
     """Hash every file and package; raises `IntegrityError` for one that is missing or altered."""
     for file in files(manifest):
-        path = root / file.path
-        try:
-            digest = sha256_of(path)
-        except FileNotFoundError as error:
-            raise IntegrityError(f"{path}: missing from the bundle") from error
-        except (OSError, ValueError) as error:  # ValueError: names that are not UTF-8
-            raise IntegrityError(f"{path}: cannot be read: {reason(error)}") from error
-        if digest != file.sha256:
-            raise IntegrityError(f"{path}: altered or truncated, its sha256 is not the manifest's")
+        if found := fault(file, root):
+            raise IntegrityError(f"{root / file.path}: {found}")
+
+
+def fault(file: File, root: Path) -> str:
+    """What is wrong with a file or package below `root`; empty where its hash is the listed one."""
+    path = root / file.path
+    try:
+        digest = sha256_of(path)
+    except FileNotFoundError:
+        return "missing from the bundle"
+    except IntegrityError as error:
+        return str(error).removeprefix(f"{path}: ")
+    except (OSError, ValueError) as error:  # ValueError: names that are not UTF-8
+        return f"cannot be read: {reason(error)}"
+    return "" if digest == file.sha256 else "altered or truncated, its sha256 is not the manifest's"
 
 
 def sha256_of(path: Path) -> str:
@@ -102,6 +109,13 @@ def _regular(path: Path) -> Path:
     if path.exists() and not path.is_file():
         raise IntegrityError(f"{path}: neither a file nor a folder; a bundle holds nothing else")
     return path
+
+
+def bytes_of(path: Path) -> int:
+    """Size of a file, or of all files of a folder; 0 where there is none."""
+    if not path.is_dir():
+        return path.stat().st_size if path.exists() else 0
+    return sum(file.stat().st_size for file in _inside(path))
 
 
 def files(manifest: Manifest) -> set[File]:

@@ -141,6 +141,10 @@ class Exporter(Protocol):
         ...
 
 
+Shapes = Mapping[str, tuple[int | None, ...]]
+"""Shapes by tensor name; an axis of None takes any size."""
+
+
 class Runtime(Protocol):
     """A module `runtimes/on_x.py`: one engine."""
 
@@ -148,6 +152,10 @@ class Runtime(Protocol):
 
     def load(self, artifact: Artifact, root: Path, *, threads: int) -> Runner:
         """Open the artifact below `root`; raises `BackendMissingError` without the engine."""
+        ...
+
+    def shapes(self, artifact: Artifact, root: Path) -> Shapes:
+        """What the artifact takes and makes, as its file declares it; raises as `load` does."""
         ...
 
     def settings(self) -> Mapping[str, str]:

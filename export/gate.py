@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.errors import BackendMissingError, ParityError
 from ..core.frontend import FrontEnd
+from ..core.manifest import bytes_of
 from ..core.metrics import snr_db
 from ..core.spec import Array, Arrays, Artifact, Component, Precision, Runner, Tensor
 from ..runtimes.restorer import backends
@@ -53,7 +54,7 @@ def measure(
     front: FrontEnd,
 ) -> Measured:
     """Run the artifact; raises `ParityError` below the floor of its precision and for NaN."""
-    size = sum(_size(root / file.path) for file in artifact.files)
+    size = sum(bytes_of(root / file.path) for file in artifact.files)
     engine, runner = engine_of(artifact, root)
     if runner is None:
         return Measured(artifact, size, None, None, None)
@@ -154,8 +155,3 @@ def _ms_per_s(runner: Runner, component: Component, sample: Arrays, front: Front
         runner(sample)
         taken.append(time.process_time() - began)
     return 1000 * min(taken) / audio_s
-
-
-def _size(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())

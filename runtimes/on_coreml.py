@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import BackendMissingError, IntegrityError, reason
-from ..core.spec import Array, Arrays, Artifact, Runner
-from .mil.package import engine
+from ..core.spec import Array, Arrays, Artifact, Runner, Shapes
+from .mil.package import engine, read
 from .mil.shapes import check, declared
 
 FORMATS: Sequence[str] = ("coreml",)
@@ -39,6 +39,13 @@ def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
         return {name: np.asarray(results[name], np.float32) for name in artifact.outputs}
 
     return run
+
+
+def shapes(artifact: Artifact, root: Path) -> Shapes:
+    """What the package declares that it takes; raises as `load` does."""
+    _engine()
+    spec, _ = read(root / artifact.path)
+    return {name: taken.axes for name, taken in declared(spec).items()}
 
 
 def settings() -> Mapping[str, str]:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.errors import BackendMissingError
-from ..core.spec import Arrays, Artifact, Runner
+from ..core.spec import Arrays, Artifact, Runner, Shapes
+from .mil.package import read
+from .mil.shapes import declared
 
 if TYPE_CHECKING:
     from .mil.program import Program
@@ -32,6 +34,12 @@ def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
     """
     del threads  # PyTorch's setting belongs to the process, not to one runner
     return _program(artifact, root).run
+
+
+def shapes(artifact: Artifact, root: Path) -> Shapes:
+    """What the package declares that it takes; raises as `load` does."""
+    spec, _ = read(root / artifact.path)
+    return {name: taken.axes for name, taken in declared(spec).items()}
 
 
 def trace(artifact: Artifact, root: Path, arrays: Arrays) -> list[tuple[str, str, np.ndarray]]:

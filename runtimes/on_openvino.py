@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core import processors
 from ..core.errors import BackendMissingError, IntegrityError, reason
-from ..core.spec import Array, Arrays, Artifact, Runner
+from ..core.spec import Array, Arrays, Artifact, Runner, Shapes
 from .signature import Input, check
 
 FORMATS: Sequence[str] = ("openvino",)
@@ -44,6 +44,13 @@ def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
             return {name: np.array(results[name]) for name in outputs}
 
     return run
+
+
+def shapes(artifact: Artifact, root: Path) -> Shapes:
+    """What the file declares that it takes and makes; raises as `load` does."""
+    model = _opened(root / artifact.path, 1)
+    declared = [_declared(port) for port in (*model.inputs, *model.outputs)]
+    return {tensor.name: tensor.shape for tensor in declared}
 
 
 def settings() -> Mapping[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core import processors
 from ..core.errors import BackendMissingError, IntegrityError, reason
-from ..core.spec import Array, Arrays, Artifact, Precision, Runner
+from ..core.spec import Array, Arrays, Artifact, Precision, Runner, Shapes
 from .signature import Input, check
 
 FORMATS: Sequence[str] = ("onnx", "ort")
@@ -48,6 +48,13 @@ def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
         return dict(zip(outputs, made, strict=True))
 
     return run
+
+
+def shapes(artifact: Artifact, root: Path) -> Shapes:
+    """What the file declares that it takes and makes; raises as `load` does."""
+    session = _session(root / artifact.path, 1, exact=False)
+    declared = [_declared(tensor) for tensor in (*session.get_inputs(), *session.get_outputs())]
+    return {tensor.name: tensor.shape for tensor in declared}
 
 
 def settings() -> Mapping[str, str]:

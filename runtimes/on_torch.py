@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core import processors
 from ..core.errors import BackendMissingError
-from ..core.spec import Array, Arrays, Artifact, Component, Runner, Tensor
+from ..core.spec import Array, Arrays, Artifact, Component, Runner, Shapes, Tensor
 from .signature import Input, check
 
 if TYPE_CHECKING:
@@ -32,11 +32,7 @@ def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
     not fit the part.
     """
     count = threads or _limit(_engine().get_num_threads())
-    from ..reference.components import components
-    from ..reference.model import open_part
-
-    config, module = open_part(root / artifact.path, artifact.component)
-    component = next(c for c in components(config) if c.name == artifact.component)
+    component, module = _opened(artifact, root)
     expected = [_declared(tensor) for tensor in component.inputs]
     inner = runner(component, module)
 
@@ -46,6 +42,14 @@ def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
             return inner(arrays)
 
     return run
+
+
+def shapes(artifact: Artifact, root: Path) -> Shapes:
+    """What the file declares that it takes and makes; raises as `load` does."""
+    _engine()
+    component, _ = _opened(artifact, root)
+    declared = [_declared(tensor) for tensor in (*component.inputs, *component.outputs)]
+    return {tensor.name: tensor.shape for tensor in declared}
 
 
 def settings() -> Mapping[str, str]:
@@ -74,6 +78,15 @@ def _engine() -> Any:
             f"torch cannot be imported ({error}); install it with: pip install 'hiresldm[train]'"
         ) from error
     return torch
+
+
+def _opened(artifact: Artifact, root: Path) -> tuple[Component, nn.Module]:
+    from ..reference.components import components
+    from ..reference.model import open_part
+
+    config, module = open_part(root / artifact.path, artifact.component)
+    component = next(c for c in components(config) if c.name == artifact.component)
+    return component, module
 
 
 def _limit(chosen: int) -> int:

@@ -24,6 +24,7 @@ EMBEDDED_BUNDLE = _ROOM.parent / "weights" / "edge"
 """The bundle that comes with the package."""
 _PREFIX = "on_"
 _MOST_THREADS = 1024
+_CHECKPOINTS = "torch"
 
 
 class Restorer(restorer.Restorer):
@@ -149,7 +150,8 @@ def pick(
     own = [a for a in artifacts if a.component == part and a.format in runtime.FORMATS]
     if not own:
         formats = " or ".join(runtime.FORMATS)
-        raise IntegrityError(f"the bundle holds no {part} as {formats}; {_way_out(runtime, root)}")
+        way_out = _way_out(artifacts, runtime, root)
+        raise IntegrityError(f"the bundle holds no {part} as {formats}; {way_out}")
     for artifact in own:
         if precision in (None, artifact.precision):
             return artifact
@@ -157,11 +159,13 @@ def pick(
     raise UsageError(f"the bundle holds no {part} in {precision}; accepted: {accepted}")
 
 
-def _way_out(runtime: Runtime, root: Path) -> str:
+def _way_out(artifacts: Sequence[Artifact], runtime: Runtime, root: Path) -> str:
     """How to make a bundle that the engine opens, of the same weights."""
-    weights = [] if root == EMBEDDED_BUNDLE else ["--weights", str(root)]
+    kept = any(artifact.format == _CHECKPOINTS for artifact in artifacts)
+    weights = [] if root == EMBEDDED_BUNDLE else ["--weights", str(root) if kept else "RUN"]
     wanted = runtime.FORMATS[0]
-    formats = [] if wanted == "torch" else ["--formats", wanted]  # checkpoints are always there
+    # ONNX graphs read their weights from the checkpoints, so these come with them.
+    formats = ["--formats", "onnx" if wanted == _CHECKPOINTS else wanted]
     command = shlex.join(["hiresldm", "build", "NEW", *weights, *formats])
     return f"make one that has it with: {command}"
 

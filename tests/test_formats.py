@@ -42,6 +42,8 @@ def parity_db(model: Model, made: ExportJob, exporter: Exporter, runtime: Runtim
     sample = made.component.sample(FRAMES, seed=6)
     (wanted,) = on_torch.runner(made.component, model.encoder)(sample).values()
     (got,) = runtime.load(artifact, made.out, threads=1)(sample).values()
+    mel_bands = sample["log_mel"].shape[-1]
+    assert runtime.shapes(artifact, made.out)["log_mel"] == (1, None, mel_bands)
     return snr_db(wanted, got)
 
 

@@ -69,6 +69,17 @@ def test_an_extra_brings_what_its_verbs_import() -> None:
         assert needed & {"torch", "scipy", "safetensors"} <= brought, verb
 
 
+def test_a_bundle_is_inspected_as_far_as_the_engines_go(tmp_path: Path) -> None:
+    done = _run(tmp_path, "inspect", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    decoders = {
+        a["format"]: a for a in json.loads(done.stdout)["artifacts"] if a["part"] == "decoder"
+    }
+    assert decoders["onnx"]["outputs"] == {"restored": [1, None, 2050]}
+    assert decoders["torch"]["outputs"] == {"restored": None}
+    assert "pip install 'hiresldm[train]'" in decoders["torch"]["reason"]
+
+
 def test_speed_is_measured_anywhere(tmp_path: Path) -> None:
     options = ["--threads", "1", "--runs", "1", "--seconds", "1", "--long-seconds", "1"]
     done = _run(tmp_path, "bench", *options, "--json")

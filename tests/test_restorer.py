@@ -164,9 +164,12 @@ def test_a_precision_is_picked_by_name_and_buckets_are_shared() -> None:
         pick(listed, "encoder", runtime, "int4")
     with pytest.raises(IntegrityError, match=r"no decoder as onnx or ort; .* NEW --formats onnx$"):
         pick(listed, "decoder", runtime, None)
-    way_out = "build NEW --weights 'my bundle' --formats coreml$"
-    with pytest.raises(IntegrityError, match=way_out):
-        pick(listed, "encoder", runtime_of("mil"), None, Path("my bundle"))
+    root = Path("my bundle")
+    with pytest.raises(IntegrityError, match=r"build NEW --weights RUN --formats onnx$"):
+        pick(listed, "encoder", runtime_of("torch"), None, root)
+    listed.append(Artifact("decoder", "torch", "fp32", "x", "", (), (), {}))
+    with pytest.raises(IntegrityError, match=r"NEW --weights 'my bundle' --formats coreml$"):
+        pick(listed, "encoder", runtime_of("mil"), None, root)
     several = [artifact("a", "fp16", 64, 32), artifact("b", "fp16"), artifact("c", "fp16", 32, 16)]
     assert shared_buckets(several) == (32,)
     assert shared_buckets(listed) == ()
