@@ -14,6 +14,7 @@ from .bench import bench
 from .build import build
 from .calibrate import calibrate
 from .distill import distill
+from .doctor import doctor
 from .evaluate import evaluate
 from .inspect import inspect
 from .parity import parity
@@ -45,6 +46,7 @@ app.command("plot")(plot)
 app.command("parity")(parity)
 app.command("selftest")(selftest)
 app.command("inspect")(inspect)
+app.command("doctor")(doctor)
 
 
 EXTRAS = {

@@ -8,7 +8,8 @@ compression; it is not the arithmetic of Apple's neural engine or GPU.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from .mil.program import Program
 
 FORMATS: Sequence[str] = ("coreml",)
+
+_PACKAGES = ("torch", "coremltools")
 
 
 def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
@@ -52,16 +55,14 @@ def trace(artifact: Artifact, root: Path, arrays: Arrays) -> list[tuple[str, str
 
 def settings() -> Mapping[str, str]:
     """Engine, version, device and hints, for reports; raises `BackendMissingError` without it."""
-    try:
-        versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "coremltools"))
-    except PackageNotFoundError as error:
+    if missing := [name for name in _PACKAGES if find_spec(name) is None]:
         raise BackendMissingError(
-            f"{error.name} is not installed; "
-            "install what is needed with: pip install 'hiresldm[train,coreml]'"
-        ) from error
+            f"the engine mil needs {' and '.join(missing)}; "
+            "install with: pip install 'hiresldm[train,coreml]'"
+        )
     return {
         "engine": "mil",
-        "version": versions,
+        "version": ", ".join(f"{name} {version(name)}" for name in _PACKAGES),
         "device": "CPU",
         "inference_precision": "as stored, sums in f32",
     }

@@ -59,6 +59,7 @@ def settings() -> Mapping[str, str]:
         "engine": "openvino",
         "version": _engine().__version__,
         "device": _DEVICE,
+        "devices_here": ", ".join(core().available_devices),
         "inference_precision": _PRECISION,
         "dynamic_quantization_group_size": str(_ROUNDED_GROUP),
     }

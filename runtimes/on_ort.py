@@ -59,7 +59,12 @@ def shapes(artifact: Artifact, root: Path) -> Shapes:
 
 def settings() -> Mapping[str, str]:
     """Engine, version and provider, for reports; raises `BackendMissingError` without it."""
-    return {"engine": "onnxruntime", "version": _engine().__version__, "provider": _PROVIDER}
+    return {
+        "engine": "onnxruntime",
+        "version": _engine().__version__,
+        "provider": _PROVIDER,
+        "providers_here": ", ".join(_engine().get_available_providers()),
+    }
 
 
 def _engine() -> Any:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _ROOM = Path(__file__).parent
 EMBEDDED_BUNDLE = _ROOM.parent / "weights" / "edge"
 """The bundle that comes with the package."""
+DEFAULT_BACKEND = "ort"
+"""The engine of the plain install."""
 _PREFIX = "on_"
 _MOST_THREADS = 1024
 _CHECKPOINTS = "torch"
@@ -41,7 +43,7 @@ class Restorer(restorer.Restorer):
         cls,
         path: str | PathLike[str] | None = None,
         *,
-        backend: str = "ort",
+        backend: str = DEFAULT_BACKEND,
         precision: str | None = None,
         threads: int | None = None,
         chunk_s: float = restorer.CHUNK_S,

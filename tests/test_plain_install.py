@@ -80,6 +80,17 @@ def test_a_bundle_is_inspected_as_far_as_the_engines_go(tmp_path: Path) -> None:
     assert "pip install 'hiresldm[train]'" in decoders["torch"]["reason"]
 
 
+def test_the_doctor_says_how_to_get_each_engine(tmp_path: Path) -> None:
+    done = _run(tmp_path, "doctor", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    reasons = {one["name"]: one["reason"] for one in json.loads(done.stdout)["engines"]}
+    assert reasons.pop("ort") is None and "macOS" in reasons.pop("coreml")
+    extras = {"mil": "coreml", "openvino": "openvino", "torch": "train"}
+    assert reasons.keys() == extras.keys()
+    for name, extra in extras.items():
+        assert f"pip install 'hiresldm[{extra}]'" in reasons[name].replace("train,", ""), name
+
+
 def test_speed_is_measured_anywhere(tmp_path: Path) -> None:
     options = ["--threads", "1", "--runs", "1", "--seconds", "1", "--long-seconds", "1"]
     done = _run(tmp_path, "bench", *options, "--json")
