@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+
+import pytest
 
 import hiresldm
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer, backends
@@ -33,6 +36,23 @@ def test_the_public_names_are_these():
     assert hiresldm.Restorer is Restorer
     assert list(backends()) == ["coreml", "mil", "openvino", "ort", "torch"]
     assert (Path(hiresldm.__file__).parent / "py.typed").is_file()
+
+
+def test_every_package_is_packed_from_where_it_lies():
+    """A clone or a ZIP may have no symbolic links in the door: nothing may be found by them."""
+    root, door = Path(__file__).parents[1], Path(hiresldm.__file__).parent
+    config = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]
+    rooms = [room for room in door.iterdir() if room.is_dir() and room.name != "__pycache__"]
+    files = [path for room in rooms for path in (*room.rglob("*.py"), *room.glob("*.wav"))]
+    held = {".".join(("hiresldm", *path.parent.relative_to(door).parts)) for path in files}
+    weights = {"hiresldm", "hiresldm.weights", "hiresldm.weights.edge"}
+    assert held | weights == set(config["packages"])
+    if not (root / "core").is_dir():
+        pytest.skip("the rooms lie in the clone alone")
+    for name in config["packages"]:
+        _, room, *inner = (*name.split("."), "")[:4]
+        folder = root / config["package-dir"][f"hiresldm.{room}" if room else "hiresldm"]
+        assert folder.joinpath(*inner).resolve() == folder.joinpath(*inner), name
 
 
 def test_the_embedded_bundle_is_small():
