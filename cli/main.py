@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Annotated, NoReturn
 
 import typer
@@ -29,7 +30,7 @@ from .train import train
 app = typer.Typer(
     help="Restore speech to 48 kHz studio quality.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 app.command("restore")(restore)
@@ -67,12 +68,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit; a `ToolkitError` becomes one line and its exit code."""
     # The default end by SIGTERM would skip every clean-up and leave drafts behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    words = sys.argv[1:] if argv is None else argv
+    if "--version" in takewhile(lambda word: word != "--", words):  # after any verb as well
+        from .. import __version__
+
+        print(f"hiresldm {__version__}")
+        sys.exit()
     try:
-        app(args=argv)
+        app(args=words, prog_name="hiresldm")
     except ToolkitError as error:
         _fail(error)
     except ModuleNotFoundError as error:
-        words = sys.argv[1:] if argv is None else argv
         verb = next((word for word in words if not word.startswith("-")), "")
         if verb not in EXTRAS:
             raise
@@ -85,25 +91,11 @@ def _fail(error: ToolkitError) -> NoReturn:
     sys.exit(error.exit_code)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            print(f"hiresldm {version('hiresldm')}")
-        except PackageNotFoundError:
-            print("hiresldm (not installed)")
-        raise typer.Exit
-
-
 @app.callback()
 def _options(
-    show_version: Annotated[
-        bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
-    ] = False,
+    show_version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
 ) -> None:
-    pass
+    pass  # `main` has shown it, which an option of the program cannot do after a verb
 
 
 if __name__ == "__main__":

@@ -10,3 +10,15 @@ from .core.errors import ToolkitError
 from .runtimes.restorer import Restorer
 
 __all__ = ["Restorer", "ToolkitError"]
+
+
+def __getattr__(name: str) -> str:
+    """`__version__`, looked up when it is asked for: importing does no such work."""
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("hiresldm")
+        except PackageNotFoundError:
+            return "(not installed)"
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

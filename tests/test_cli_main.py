@@ -1,0 +1,57 @@
+"""What holds for every verb: help, version, completion, `python -m`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import hiresldm
+from hiresldm.cli.main import app, main
+
+VERBS = [str(command.name) for command in app.registered_commands]
+VERSION = f"hiresldm {version('hiresldm')}\n"
+
+
+def _said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert not stop.value.code
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_knows_help_and_version(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = _said(capsys, verb, "-h")
+    assert shown == _said(capsys, verb, "--help") and f"hiresldm {verb}" in shown
+    assert _said(capsys, verb, "--version") == VERSION
+
+
+def test_the_version_is_told_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    assert hiresldm.__version__ == version("hiresldm")
+    assert _said(capsys, "--version") == VERSION
+    assert "doctor" in _said(capsys, "-h")
+    assert not hasattr(hiresldm, "__revision__")
+    with pytest.raises(SystemExit) as stop:
+        main(["inspect", "--", "--version"])  # the name of a folder
+    assert stop.value.code == 6
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_verbs_are_completed(shell: str, tmp_path: Path) -> None:
+    asked = {
+        "_HIRESLDM_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": "hiresldm sel",
+        "COMP_CWORD": "1",
+        "_TYPER_COMPLETE_ARGS": "hiresldm sel",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "hiresldm"],
+        capture_output=True, text=True, check=False, cwd=tmp_path, env=os.environ | asked,
+    )  # fmt: skip
+    assert "selftest" in done.stdout and "restore" not in done.stdout
