@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 from ..core.errors import ToolkitError, UsageError
 from ..core.restorer import Restorer
@@ -34,50 +35,62 @@ class Done:
 Result = RestoredFile | Failed | Done
 
 
-def restore_all(
-    restorer: Restorer,
-    jobs: Sequence[Job],
-    wanted: Wanted,
-    *,
-    overwrite: bool,
-    journal: Journal | None,
-    skips_existing: bool,
-    at_once: int,
-    progress: Progress,
-) -> Iterator[Result]:
-    """Restore every job, `at_once` side by side, and give what became of each as it ends.
+@dataclass(frozen=True)
+class Batch:
+    """How all files of a request are restored.
 
     What is made is noted in the `journal`. Where existing results are skipped, what it knows is
     not done again, and what was made in another way is replaced.
     """
 
-    def one(job: Job) -> Result:
-        source, target = job
+    restorer: Restorer
+    wanted: Wanted
+    overwrite: bool
+    journal: Journal | None
+    skips_existing: bool
+    progress: Progress
+    _stopped: Event = field(default_factory=Event)
+
+    def run(self, jobs: Sequence[Job], *, at_once: int = 1) -> Iterator[Result]:
+        """Restore every job, `at_once` side by side, and give what became of each as it ends."""
+        if at_once == 1:
+            yield from map(self._result, jobs)
+            return
+        with ThreadPoolExecutor(at_once) as pool:
+            running = [pool.submit(self._result, job) for job in jobs]
+            try:
+                for future in as_completed(running):
+                    yield future.result()
+            except BaseException:
+                self._stopped.set()
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def _result(self, job: Job) -> Result:
         try:
-            _make_folder(target.parent)
-            known = journal if skips_existing else None
-            if known and known.has(source, target):
-                return Done(str(source), str(target))
-            replaces = overwrite or (known is not None and known.knows(target))
-            made = restore_file(
-                restorer, source, target, wanted, overwrite=replaces, progress=progress
-            )
-            if journal:
-                journal.add(source, target)
+            return self._restored(*job)
         except ToolkitError as error:
-            return Failed(str(source), str(error), error.exit_code)
+            return Failed(str(job[0]), str(error), error.exit_code)
         except OSError as error:  # names that are too long, folders that may not be entered
-            return Failed(str(source), f"{source}: {error.strerror}")
+            return Failed(str(job[0]), f"{job[0]}: {error.strerror}")
+
+    def _restored(self, source: Path, target: Path) -> Result:
+        _make_folder(target.parent)
+        known = self.journal if self.skips_existing else None
+        if known and known.has(source, target):
+            return Done(str(source), str(target))
+        replaces = self.overwrite or (known is not None and known.knows(target))
+        made = restore_file(
+            self.restorer, source, target, self.wanted, overwrite=replaces, progress=self._moved
+        )
+        if self.journal:
+            self.journal.add(source, target)
         return made
 
-    with ThreadPoolExecutor(at_once) as pool:
-        running = [pool.submit(one, job) for job in jobs]
-        try:
-            for future in as_completed(running):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    def _moved(self, seconds: float) -> None:
+        if self._stopped.is_set():  # a signal that ends the program reaches its first thread alone
+            raise UsageError("stopped")
+        self.progress(seconds)
 
 
 def _make_folder(folder: Path) -> None:

@@ -80,9 +80,12 @@ class Decoder:
                     f"{self.path} holds no audio; a file with an audio track is needed"
                 )
             self.track: AudioStream = self._container.streams.audio[0]
+            if self.track.codec_context is None:
+                raise AudioError(f"{self.path} cannot be read: its kind of coding is not supported")
             self.tracks = len(self._container.streams.audio)
             self.sample_rate_hz = self.track.rate or 0
             self.channels = self.track.channels or 0
+            self._layout = self.track.layout.name  # the track's own changes with its frames
             if not 1 <= self.channels <= MOST_CHANNELS:
                 raise AudioError(
                     f"{self.path} has {self.channels} channels; accepted are 1 to {MOST_CHANNELS}"
@@ -120,18 +123,21 @@ class Decoder:
     def _waves(self) -> Iterator[Array]:
         converter, made_for = None, None
         for frame in self._frames():
+            if made_for is None:
+                self.begins_s = max(0.0, frame.time or 0.0)
             # Files joined end to end may change their rate or channels on the way.
             kind = (frame.format.name, frame.layout.name, frame.sample_rate)
-            if converter is None:
-                self.begins_s = max(0.0, frame.time or 0.0)
             if converter is None or kind != made_for:
                 converter, made_for = self._converter(), kind
-            yield from map(_wave, converter.resample(frame))
+            try:
+                yield from map(_wave, converter.resample(frame))
+            except av.FFmpegError:  # a rate of zero, and what else a damaged frame may claim
+                self.damaged, converter = self.damaged + 1, None
         if converter is not None:
             yield from map(_wave, converter.resample(None))
 
     def _converter(self) -> AudioResampler:
-        return AudioResampler("fltp", self.track.layout, self.sample_rate_hz)
+        return AudioResampler("fltp", self._layout, self.sample_rate_hz)
 
     def _frames(self) -> Iterator[AudioFrame]:
         """Frames of the track; a packet that cannot be decoded is counted and passed over."""

@@ -13,7 +13,8 @@ from mutagen.mp4 import MP4, MP4Cover
 
 from . import riff
 
-_FAULTS = (mutagen.MutagenError, ValueError, KeyError, TypeError, OSError, EOFError)
+_FAULTS = (Exception,)
+"""What a parser of foreign tags may stumble over shares no narrower base."""
 _TIME_REFERENCE = b"bext"
 
 

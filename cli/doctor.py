@@ -10,7 +10,8 @@ import typer
 
 def doctor(
     bundle: Annotated[
-        Path | None, typer.Option(help="Folder of a model.", show_default="built-in")
+        Path | None,
+        typer.Option(envvar="HIRESLDM_BUNDLE", help="Folder of a model.", show_default="built-in"),
     ] = None,
     backend: Annotated[
         str | None, typer.Option(help="Engine that runs the model.", show_default="ort")

@@ -66,8 +66,10 @@ EXTRAS = {
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit; a `ToolkitError` becomes one line and its exit code."""
-    # The default end by SIGTERM would skip every clean-up and leave drafts behind.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # The default end by these signals would skip every clean-up and leave drafts behind.
+    for name in ("SIGTERM", "SIGHUP"):
+        if number := getattr(signal, name, None):  # Windows knows no SIGHUP
+            signal.signal(number, lambda got, _: sys.exit(128 + got))
     words = sys.argv[1:] if argv is None else argv
     if "--version" in takewhile(lambda word: word != "--", words):  # after any verb as well
         from .. import __version__

@@ -71,7 +71,9 @@ def restore(
     jobs: Annotated[int, typer.Option(min=1, help="Files restored side by side.")] = 1,
     threads: Annotated[
         int | None,
-        typer.Option(envvar="HIRESLDM_THREADS", help="CPU threads.", show_default="all cores"),
+        typer.Option(
+            envvar="HIRESLDM_THREADS", help="CPU threads.", show_default="all that may be used"
+        ),
     ] = None,
     bundle: Annotated[
         Path | None,

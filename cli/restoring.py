@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ..audio import pipes
-from ..audio.batch import Done, Failed, Result, restore_all
+from ..audio.batch import Batch, Done, Failed, Result
 from ..audio.files import RestoredFile, Wanted, opened
 from ..audio.folders import Found, find
 from ..audio.journal import Journal
@@ -113,16 +113,15 @@ def _restored(request: Request, found: Found) -> list[Result]:
     results: list[Result] = [Failed(str(path), f"{path}: {why}") for path, why in found.failed]
     hidden = request.quiet or request.target == PIPE
     with seconds_of([given for given, _ in found.jobs], quiet=hidden) as progress:
-        results += restore_all(
-            restorer,
-            found.jobs,
-            request.wanted,
+        batch = Batch(
+            restorer=restorer,
+            wanted=request.wanted,
             overwrite=request.overwrite,
             journal=journal,
             skips_existing=request.skips_existing,
-            at_once=request.at_once,
             progress=progress,
         )
+        results += batch.run(found.jobs, at_once=request.at_once)
     return results
 
 

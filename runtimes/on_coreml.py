@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.errors import BackendMissingError, IntegrityError, reason
 from ..core.spec import Array, Arrays, Artifact, Runner, Shapes
-from .mil.package import engine, read
+from .mil.package import engine, specification
 from .mil.shapes import check, declared
 
 FORMATS: Sequence[str] = ("coreml",)
@@ -44,7 +44,7 @@ def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
 def shapes(artifact: Artifact, root: Path) -> Shapes:
     """What the package declares that it takes; raises as `load` does."""
     _engine()
-    spec, _ = read(root / artifact.path)
+    spec = specification(root / artifact.path)
     return {name: taken.axes for name, taken in declared(spec).items()}
 
 

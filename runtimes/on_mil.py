@@ -17,7 +17,7 @@ import numpy as np
 
 from ..core.errors import BackendMissingError
 from ..core.spec import Arrays, Artifact, Runner, Shapes
-from .mil.package import read
+from .mil.package import specification
 from .mil.shapes import declared
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
 
 def shapes(artifact: Artifact, root: Path) -> Shapes:
     """What the package declares that it takes; raises as `load` does."""
-    spec, _ = read(root / artifact.path)
+    spec = specification(root / artifact.path)
     return {name: taken.axes for name, taken in declared(spec).items()}
 
 

@@ -6,7 +6,11 @@ import io
 import json
 import os
 import re
+import signal
+import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -16,6 +20,7 @@ import numpy as np
 import pytest
 import soundfile
 from command_line import Clip, Run
+from fuzz.memory import Meter
 from mutagen.flac import FLAC, Picture
 
 from hiresldm.audio.formats import READ_SUFFIXES, WRITE_FORMATS
@@ -325,3 +330,66 @@ def test_the_table_of_formats_names_every_ending() -> None:
             if line.startswith("|") and f"`{suffix}`" in line and line.count("|") == 7
         )
         assert f"| {form.channels} |" in row
+
+
+def _claiming(content: bytes, at: int, value: int, size: int) -> bytes:
+    return content[:at] + value.to_bytes(size, "little") + content[at + size :]
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "size"),
+    [
+        (22, 10_000, 2),
+        (22, 0, 2),
+        (24, 1, 4),
+        (24, 2**31, 4),
+        (34, 3, 2),
+        (16, 2**31, 4),
+        (40, 4 * 10**9, 4),
+    ],
+)
+def test_headers_that_claim_much_take_little(
+    two_s: Array, tmp_path: Path, at: int, value: int, size: int
+) -> None:
+    path = written(tmp_path, "claims.wav", _claiming(made.wav(two_s), at, value, size))
+    meter = Meter()
+    with suppress(AudioError):
+        assert sum(block.size for block in AudioReader(path)) <= 100 * len(two_s)
+    assert meter.taken_bytes() < 200 << 20
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "mp3", "ogg", "m4a", "mka"])
+def test_a_file_cut_at_any_tenth_is_read_as_far_as_it_goes_or_refused(
+    two_s: Array, tmp_path: Path, kind: str
+) -> None:
+    contents = {
+        "wav": lambda: made.wav(two_s),
+        "flac": lambda: made.encoded(two_s, "flac", "flac"),
+        "mp3": lambda: made.encoded(two_s, "mp3", "libmp3lame"),
+        "ogg": lambda: made.ogg(two_s),
+        "m4a": lambda: made.encoded(two_s, "ipod", "aac"),
+        "mka": lambda: made.encoded(two_s, "matroska", "flac"),
+    }
+    whole = contents[kind]()
+    read = []
+    for tenth in range(10):
+        path = written(tmp_path, f"{tenth}.{kind}", whole[: len(whole) * tenth // 10])
+        with suppress(AudioError):
+            read.append(sum(len(block) for block in AudioReader(path)))
+    assert read == sorted(read) and all(0 < frames <= 2.1 * RATE_HZ for frames in read)
+    assert len(read) >= 7 or kind == "m4a"  # whose table of contents comes last
+
+
+@pytest.mark.parametrize(
+    ("name", "jobs"), [("SIGINT", "1"), ("SIGTERM", "1"), ("SIGHUP", "1"), ("SIGTERM", "2")]
+)
+def test_a_signal_leaves_nothing_half_written(tmp_path: Path, name: str, jobs: str) -> None:
+    noise = np.random.default_rng(0).standard_normal(300 * RATE_HZ) / 10
+    soundfile.write(tmp_path / "in.wav", noise, RATE_HZ)
+    command = [sys.executable, "-m", "hiresldm", "restore", "in.wav", "out.wav", "--jobs", jobs]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as running:
+        while not list(tmp_path.glob(".restoring-*")) and running.poll() is None:
+            time.sleep(0.05)
+        running.send_signal(getattr(signal, name))
+        assert running.wait(30) not in (None, 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.wav"]

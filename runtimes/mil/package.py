@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection
-from contextlib import redirect_stderr
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, redirect_stderr
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -39,14 +39,26 @@ def read(path: Path, known: Collection[str]) -> tuple[Any, Any]:
     Raises `BackendMissingError` without coremltools, `IntegrityError` where it cannot be read,
     `UsageError` naming the first operation that is of none of the `known` types.
     """
+    with _reading(path):
+        spec = _specification(path)
+        _check_operations(spec, path, known)
+        return spec, _main(spec, path / _WEIGHTS)
+
+
+def specification(path: Path) -> Any:
+    """The specification of the package alone; raises as `read` does."""
+    with _reading(path):
+        return _specification(path)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
     # coremltools tells on standard error what it cannot do off a Mac; here none of it is needed.
     with redirect_stderr(StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         engine()
         try:
-            spec = _specification(path)
-            _check_operations(spec, path, known)
-            return spec, _main(spec, path / _WEIGHTS)
+            yield
         except ToolkitError:
             raise
         except Exception as error:  # its errors share no narrower base

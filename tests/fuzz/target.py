@@ -29,10 +29,7 @@ class Target:
     """A reader of files: the input is written to `file` in a folder of its own, and read from it.
 
     `seeds` are valid files, `surround` lays what must lie beside the input, `error` is what the
-    reader may raise. One for audio would be, with files made by soundfile as seeds,
-
-        Target("audio", "input.wav", seeds, lambda path: sum(map(len, AudioReader(path))),
-               error=AudioError)
+    reader may raise.
     """
 
     name: str

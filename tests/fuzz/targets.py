@@ -8,10 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from made_files import encoded, flac_of_open_length, ogg, wav
 
+from hiresldm.audio.reader import AudioReader
 from hiresldm.calibration import store
 from hiresldm.core import manifest as bundles
-from hiresldm.core.errors import ToolkitError
+from hiresldm.core.errors import AudioError, ToolkitError
 from hiresldm.core.weights import stored_tensors
 from hiresldm.parity import golden
 from hiresldm.reference.model import Model, open_part, save_part
@@ -87,6 +89,22 @@ def _run_package(path: Path) -> None:
     program.load(package, "toy").run({"x": np.ones(graphs.PACKAGE_INPUT, np.float32)})
 
 
+@cache
+def _recordings() -> Sequence[bytes]:
+    """A tenth of a second in every kind of file, whole and as they come."""
+    wave = (0.1 * np.sin(np.arange(4800) / 20)).astype(np.float32)
+    kinds = (("flac", "flac"), ("mp3", "libmp3lame"), ("ogg", "libopus"), ("ipod", "aac"),
+             ("matroska", "flac"), ("adts", "aac"))  # fmt: skip
+    coded = [encoded(wave, muxer, codec) for muxer, codec in kinds]
+    return [wav(wave), ogg(wave), flac_of_open_length(wave), *coded]
+
+
+def _heard(path: Path) -> float:
+    """Every sample is looked at, as a restorer would."""
+    reader = AudioReader(path)
+    return sum(float(np.abs(block).sum()) for block in reader) + len(reader.warnings)
+
+
 def _package(folder: Path) -> None:
     graphs.write_package(folder / _PACKAGE)
 
@@ -157,5 +175,6 @@ TARGETS: dict[str, Target] = {
             error=ToolkitError,
             surround=_package,
         ),
+        Target("audio", "recording", _recordings, _heard, error=AudioError),
     )
 }
