@@ -21,6 +21,8 @@ from ..core.spec import Runtime
 from .restorer import DEFAULT_BACKEND, EMBEDDED_BUNDLE, Restorer, backends, pick, runtime_of
 
 TESTED: Mapping[str, str] = {
+    "av": "18.1.0",
+    "mutagen": "1.48.1",
     "numpy": "2.4.6",
     "onnxruntime": "1.32.0",
     "packaging": "26.4",
