@@ -386,7 +386,13 @@ def test_a_file_cut_at_any_tenth_is_read_as_far_as_it_goes_or_refused(
 def test_a_signal_leaves_nothing_half_written(tmp_path: Path, name: str, jobs: str) -> None:
     noise = np.random.default_rng(0).standard_normal(300 * RATE_HZ) / 10
     soundfile.write(tmp_path / "in.wav", noise, RATE_HZ)
-    command = [sys.executable, "-m", "hiresldm", "restore", "in.wav", "out.wav", "--jobs", jobs]
+    words = ["restore", "in.wav", "out.wav", "--jobs", jobs]
+    # As from a terminal: what is started in the background ignores SIGINT.
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"from hiresldm.cli.main import main; main({words})"
+    )
+    command = [sys.executable, "-c", program]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as running:
         while not list(tmp_path.glob(".restoring-*")) and running.poll() is None:
             time.sleep(0.05)

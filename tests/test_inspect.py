@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def test_the_embedded_model_is_told_in_full(capsys: pytest.CaptureFixture[str]) 
 def test_people_get_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert _inspect() == 0
     text = capsys.readouterr().out
-    assert "| decoder | onnx | fp32 | 9." in text and "latent (1 x T x 64)" in text
+    assert re.search(r"\| decoder \| onnx \| fp32 \| \d+\.", text)
+    assert "latent (1 x T x 64)" in text
     assert "golden vectors: golden." in text
 
 
