@@ -130,14 +130,19 @@ class Decoder:
             if converter is None or kind != made_for:
                 converter, made_for = self._converter(), kind
             try:
-                yield from map(_wave, converter.resample(frame))
+                yield from map(self._wave, converter.resample(frame))
             except av.FFmpegError:  # a rate of zero, and what else a damaged frame may claim
                 self.damaged, converter = self.damaged + 1, None
         if converter is not None:
-            yield from map(_wave, converter.resample(None))
+            yield from map(self._wave, converter.resample(None))
+
+    def _wave(self, frame: AudioFrame) -> Array:
+        """(n, channels)."""
+        return np.asarray(frame.to_ndarray().reshape(-1, self.channels), np.float32)
 
     def _converter(self) -> AudioResampler:
-        return AudioResampler("fltp", self._layout, self.sample_rate_hz)
+        # Channels side by side: with a plane for each, more than 8 of them can crash PyAV.
+        return AudioResampler("flt", self._layout, self.sample_rate_hz)
 
     def _frames(self) -> Iterator[AudioFrame]:
         """Frames of the track; a packet that cannot be decoded is counted and passed over."""
@@ -170,11 +175,6 @@ class Decoder:
         mended.write(tail[1])
         mended.seek(0)
         return cast("BinaryIO", mended)
-
-
-def _wave(frame: AudioFrame) -> Array:
-    """(n, channels)."""
-    return np.asarray(frame.to_ndarray().T, np.float32)
 
 
 def _reason(error: Exception) -> str:

@@ -399,3 +399,11 @@ def test_a_signal_leaves_nothing_half_written(tmp_path: Path, name: str, jobs: s
         running.send_signal(getattr(signal, name))
         assert running.wait(30) not in (None, 0)
     assert [path.name for path in tmp_path.iterdir()] == ["in.wav"]
+
+
+@pytest.mark.parametrize("channels", [3, 9, 27])
+def test_many_channels_are_read_as_they_are(tmp_path: Path, channels: int) -> None:
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, (3000, channels)).astype(np.float32)
+    soundfile.write(tmp_path / "many.wav", wave, RATE_HZ, subtype="FLOAT")
+    read = np.concatenate(list(AudioReader(tmp_path / "many.wav")))
+    assert np.array_equal(read, wave)
