@@ -19,6 +19,8 @@ from ...core.errors import (
 
 _MODEL = "Data/com.apple.CoreML/model.mlmodel"
 _WEIGHTS = "Data/com.apple.CoreML/weights"
+_SHOWN = 60
+"""Characters of a name that are told."""
 
 
 def engine() -> Any:
@@ -81,7 +83,8 @@ def _check_operations(spec: Any, path: Path, known: Collection[str]) -> None:
                 if operation.type not in known:
                     name = operation.outputs[0].name if operation.outputs else ""
                     raise UsageError(
-                        f"{path.name}: operation '{name}' is of type {operation.type}; "
+                        f"{path.name}: operation '{name[:_SHOWN]}' is of type "
+                        f"{operation.type[:_SHOWN]}; "
                         f"known are {', '.join(known)}"
                     )
 
