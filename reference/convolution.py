@@ -1,7 +1,6 @@
 """Depthwise convolutions (B, T, K, C) -> same shape; on a GPU as products with banded matrices.
 
-There a convolution of every channel by itself leaves the matrix units idle, and the gradient of
-its taps takes longer than all the rest of a step.
+There a convolution of every channel by itself leaves the matrix units idle.
 """
 
 from __future__ import annotations
