@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
-from ..core.errors import ToolkitError, UsageError
+from ..core.errors import ToolkitError, UsageError, reason
 from ..core.restorer import Restorer
 from .files import Progress, RestoredFile, Wanted, restore_file
 from .folders import Job
@@ -72,7 +72,7 @@ class Batch:
         except ToolkitError as error:
             return Failed(str(job[0]), str(error), error.exit_code)
         except OSError as error:  # names that are too long, folders that may not be entered
-            return Failed(str(job[0]), f"{job[0]}: {error.strerror}")
+            return Failed(str(job[0]), f"{job[0]}: {reason(error)}")
 
     def _restored(self, source: Path, target: Path) -> Result:
         _make_folder(target.parent)
@@ -97,4 +97,4 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"cannot make the folder {folder}: {error.strerror}") from error
+        raise UsageError(f"cannot make the folder {folder}: {reason(error)}") from error

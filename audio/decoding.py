@@ -17,7 +17,7 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from ..core.errors import AudioError
+from ..core.errors import AudioError, reason
 from ..core.spec import Array
 from .ogg import mended_tail
 
@@ -74,7 +74,9 @@ class Decoder:
             try:
                 self._container = resources.enter_context(container_of(self._mended(resources)))
             except (av.FFmpegError, OSError, ValueError) as error:
-                raise AudioError(f"{self.path} cannot be read: {_reason(error)}") from error
+                raise AudioError(
+                    f"{self.path} cannot be read: {_reason(error, self.path)}"
+                ) from error
             if not self._container.streams.audio:
                 raise AudioError(
                     f"{self.path} holds no audio; a file with an audio track is needed"
@@ -177,9 +179,9 @@ class Decoder:
         return cast("BinaryIO", mended)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, path: Path) -> str:
     """A fault in our words: FFmpeg's name its functions."""
     for kind, words in _NAMED_FAULTS.items():
         if isinstance(error, kind):
             return words
-    return getattr(error, "strerror", None) or str(error)
+    return reason(error, path)

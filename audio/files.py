@@ -11,7 +11,7 @@ from ..core.audio import RATE_HZ
 from ..core.restorer import Restorer, measure
 from ..core.spec import Array
 from .reader import AudioReader
-from .writer import AudioWriter, Form, check_output, check_space
+from .writer import AudioWriter, Form, check_form, check_output, check_space
 
 Progress = Callable[[float], None]
 """Called with the seconds of audio finished since the last call."""
@@ -99,7 +99,7 @@ def opened(
     rate_hz = reader.sample_rate_hz if wanted.keeps_rate else wanted.form.sample_rate_hz
     form = replace(wanted.form, sample_rate_hz=rate_hz)
     channels = 1 if wanted.is_mono else reader.channels
-    check_output(target, source=source, overwrite=overwrite, channels=channels, form=form)
+    check_form(target, channels, form)
     return reader, form
 
 

@@ -20,23 +20,30 @@ class Journal:
     def __init__(self, model: str, wanted: Wanted) -> None:
         """`model` tells models apart."""
         self._way = {"model": model, **json.loads(json.dumps(asdict(wanted)))}
+        self._earlier: dict[Path, dict[str, dict[str, Any]]] = {}
+        """Of each output folder, what earlier runs noted."""
 
     def has(self, source: Path, target: Path) -> bool:
         """Whether `target` was made from this very input in this very way."""
         if not target.is_file():
             return False
-        known = _entries(target.parent / NAME).get(target.name)
+        known = self._noted(target.parent).get(target.name)
         return known is not None and known == self._entry(source, target)
 
     def knows(self, target: Path) -> bool:
         """Whether `target` is a result of an earlier run, of whatever input."""
-        return target.name in _entries(target.parent / NAME)
+        return target.name in self._noted(target.parent)
 
     def add(self, source: Path, target: Path) -> None:
         """Note a result that is finished."""
         line = json.dumps({"output": target.name, **self._entry(source, target)})
         with (target.parent / NAME).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+    def _noted(self, folder: Path) -> dict[str, dict[str, Any]]:
+        if folder not in self._earlier:
+            self._earlier[folder] = _entries(folder / NAME)
+        return self._earlier[folder]
 
     def _entry(self, source: Path, target: Path) -> dict[str, Any]:
         return {"input": sha256_of(source), "bytes": target.stat().st_size, **self._way}

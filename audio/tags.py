@@ -13,16 +13,15 @@ from mutagen.mp4 import MP4, MP4Cover
 
 from . import riff
 
-_FAULTS = (Exception,)
-"""What a parser of foreign tags may stumble over shares no narrower base."""
 _TIME_REFERENCE = b"bext"
 
 
 def carry_over(source: Path, target: Path) -> None:
     """Copy what both kinds of file can hold; tags that cannot be read are left behind."""
-    with suppress(*_FAULTS):
+    # What parsers of foreign tags stumble over shares no narrower base.
+    with suppress(Exception):
         _copy_words(source, target)
-    with suppress(*_FAULTS):
+    with suppress(Exception):
         _copy_cover(source, target)
     _copy_time_reference(source, target)
 
@@ -34,7 +33,7 @@ def _copy_words(source: Path, target: Path) -> None:
     if made.tags is None:
         made.add_tags()
     for name, words in given.tags.items():
-        with suppress(*_FAULTS):  # a name that this kind of file has no place for
+        with suppress(Exception):  # a name that this kind of file has no place for
             made[name] = words
     made.save()
 

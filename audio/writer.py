@@ -16,11 +16,11 @@ import numpy as np
 import soundfile
 
 from ..core.audio import RATE_HZ, resample
-from ..core.errors import AudioError, UsageError
+from ..core.errors import AudioError, UsageError, reason
 from ..core.spec import Array
 from . import tags
 from .encoding import encode, rates_hz
-from .formats import WRITE_FORMATS, Format, format_of
+from .formats import WRITE_FORMATS, format_of
 from .reader import AudioReader
 
 PEAK_LIMIT = 0.999
@@ -43,17 +43,9 @@ class Form:
     """Of MP3, Opus and AAC."""
 
 
-def check_output(
-    target: Path,
-    *,
-    source: Path | None = None,
-    overwrite: bool = False,
-    channels: int = 1,
-    form: Form = Form(),
-) -> None:
-    """Raise `UsageError` unless `target` is a name that may be written to, in this form."""
-    kind = format_of(target)
-    if kind is None:
+def check_output(target: Path, *, source: Path | None = None, overwrite: bool = False) -> None:
+    """Raise `UsageError` unless `target` is a name that may be written to."""
+    if format_of(target) is None:
         accepted = " ".join(WRITE_FORMATS)
         raise UsageError(f"cannot write {target}: accepted endings are {accepted}")
     if target.is_dir():
@@ -65,10 +57,11 @@ def check_output(
             raise UsageError(f"cannot write {target}: it is the input; name another file")
         if not overwrite:
             raise UsageError(f"{target} exists; choose another name or allow overwriting")
-    _check_form(target, kind, channels, form)
 
 
-def _check_form(target: Path, kind: Format, channels: int, form: Form) -> None:
+def check_form(target: Path, channels: int, form: Form) -> None:
+    """Raise `UsageError` unless a file of this name holds so many channels in this form."""
+    kind = WRITE_FORMATS[target.suffix.lower()]
     if channels > kind.channels:
         fit = " ".join(name for name, one in WRITE_FORMATS.items() if one.channels >= channels)
         raise UsageError(
@@ -124,7 +117,8 @@ class AudioWriter:
         form: Form = Form(),
     ) -> None:
         path = source.path if source else None
-        check_output(target, source=path, overwrite=overwrite, channels=channels, form=form)
+        check_output(target, source=path, overwrite=overwrite)
+        check_form(target, channels, form)
         # A link stays a link: what it names is written.
         self.target = target.resolve() if target.is_symlink() else target
         self.channels = channels
@@ -221,7 +215,7 @@ def _writing(target: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, soundfile.SoundFileError, av.FFmpegError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        if "System error" in reason:  # all that libsndfile tells of a full disk
-            reason = "the disk took no more; it is full, or a limit is reached"
-        raise UsageError(f"cannot write {target}: {reason}") from error
+        said = reason(error)
+        if "System error" in said:  # all that libsndfile tells of a full disk
+            said = "the disk took no more; it is full, or a limit is reached"
+        raise UsageError(f"cannot write {target}: {said}") from error

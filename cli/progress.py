@@ -70,10 +70,9 @@ class _Lines:
 
 
 def _duration_s(path: Path) -> float:
-    from ..audio.reader import AudioReader
-    from ..core.errors import ToolkitError
+    from ..audio.reader import header_s
 
     try:
-        return AudioReader(path).duration_s
-    except (ToolkitError, OSError):
+        return (header_s(path) or 0.0) if path.is_file() else 0.0
+    except OSError:
         return 0.0  # told when its turn comes

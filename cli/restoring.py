@@ -111,8 +111,7 @@ def _restored(request: Request, found: Found) -> list[Result]:
     is_folder = request.skips_existing or len(found.jobs) > 1
     journal = Journal(request.model.key, request.wanted) if is_folder else None
     results: list[Result] = [Failed(str(path), f"{path}: {why}") for path, why in found.failed]
-    hidden = request.quiet or request.target == PIPE
-    with seconds_of([given for given, _ in found.jobs], quiet=hidden) as progress:
+    with seconds_of([given for given, _ in found.jobs], quiet=request.quiet) as progress:
         batch = Batch(
             restorer=restorer,
             wanted=request.wanted,
