@@ -16,13 +16,19 @@ def doctor(
     backend: Annotated[
         str | None, typer.Option(help="Engine that runs the model.", show_default="ort")
     ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            envvar="HIRESLDM_THREADS", help="CPU threads.", show_default="all that may be used"
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show versions, engines and threads here, and what would restore a file, and why."""
     from ..benchmarks.report import to_json
     from ..runtimes.doctor import examine
 
-    found, problem = examine(bundle, backend)
+    found, problem = examine(bundle, backend, threads)
     print(to_json(found) if as_json else _text(found))
     if problem:
         raise problem
@@ -58,6 +64,8 @@ def _engine(engine: dict[str, Any]) -> list[str]:
 
 def _threads(threads: dict[str, Any]) -> str:
     quota = "no CPU quota" if threads["quota"] is None else f"a quota of {threads['quota']:g} CPUs"
+    if threads["asked"]:
+        return f"threads: {threads['used']}, as asked for"
     return (
         f"threads: {threads['used']}, by {threads['cores']} cores allowed and {quota}"
         f" ({threads['allowed']} of {threads['processors']} processors)"

@@ -15,7 +15,7 @@ def inspect(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show what a model holds: parts, formats, shapes, precisions, sizes, hashes (verified)."""
+    """Show what a model holds: parts, formats, shapes, precisions, sizes, gate results, hashes (verified)."""
     from ..benchmarks.report import to_json
     from ..core.errors import IntegrityError
     from ..runtimes import inspection
@@ -31,7 +31,7 @@ def _text(found: dict[str, Any]) -> str:
     from ..benchmarks.report import table
 
     offered = ", ".join(map(str, found["steps"]))
-    columns = ["part", "format", "precision", "MB", "takes", "makes", "lengths"]
+    columns = ["part", "format", "precision", "MB", "takes", "makes", "lengths", "gate"]
     return "\n".join([
         f"model: {found['model']}, {found['bytes'] / 1e6:.1f} MB, in {found['bundle']}",
         f"manifest: sha256 {found['sha256']}",
@@ -55,7 +55,13 @@ def _artifact(artifact: dict[str, Any]) -> list[str]:
         _tensors(artifact["inputs"]),
         _tensors(artifact["outputs"]),
         ", ".join(map(str, artifact["buckets"])) or "any",
+        _gate(artifact["gate"]),
     ]
+
+
+def _gate(gate: dict[str, float] | None) -> str:
+    """How near to PyTorch it was when it was built, and what was asked."""
+    return f"{gate['parity_db']:g} dB (of {gate['floor_db']:g})" if gate else "-"
 
 
 def _tensors(shapes: dict[str, list[int | None] | None]) -> str:

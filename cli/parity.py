@@ -99,12 +99,14 @@ def finish(rows: list[Row], *, quiet: bool, absent: bool = True) -> None:
     from ..parity import report
     from ..parity.rows import Status, failed
 
-    for row in rows:
-        if row.status is Status.FAIL or (row.status is Status.NOT_RUN and absent and not quiet):
+    told = [row for row in rows if absent or row.status is not Status.NOT_RUN]
+    for row in told:
+        if row.status is Status.FAIL or (row.status is Status.NOT_RUN and not quiet):
             typer.echo(report.line(row))
-    counts = ", ".join(f"{sum(row.status is s for row in rows)} {s}" for s in Status)
+    counts = ((sum(row.status is status for row in told), status) for status in Status)
+    shown = ", ".join(f"{n} {status}" for n, status in counts if n or status is not Status.NOT_RUN)
     if not quiet:
-        typer.echo(f"{len(rows)} rows: {counts}")
+        typer.echo(f"{len(told)} rows: {shown}")
     if failed(rows):
         raise ParityError(f"{len(failed(rows))} of {len(rows)} rows fail")
 

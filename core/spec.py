@@ -105,6 +105,8 @@ class Artifact:
     data: tuple[File, ...] = ()
     buckets: tuple[int, ...] = ()
     """The only numbers of latent frames it takes, rising; empty: any length."""
+    gate: Mapping[str, float] = field(default_factory=dict)
+    """How near to PyTorch it was when it was built, `parity_db`, and what was asked, `floor_db`."""
 
     @property
     def files(self) -> tuple[File, ...]:

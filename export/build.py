@@ -177,6 +177,7 @@ def _checkpoints(artifacts: Sequence[Artifact]) -> list[Artifact]:
                     sha256=file.sha256,
                     tools={name: version(name) for name in ("torch", "safetensors")},
                     data=(),
+                    gate={},
                 )
     return list(found.values())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -59,16 +59,21 @@ def measure(
     if runner is None:
         return Measured(artifact, size, None, None, None)
     fitted = [fit(component, sample, artifact.buckets) for sample in samples]
-    worst_db = min(_worst_db(reference(sample), runner(sample)) for sample in fitted)
-    parity_db = min(worst_db, EXACT_DB)
+    parity_db = min(_worst_db(reference(sample), runner(sample)) for sample in fitted)
+    gated = _gated(artifact, component, min(parity_db, EXACT_DB))
+    timed = engine not in INTERPRETED
+    ms = _ms_per_s(runner, component, fitted[0], front) if timed else None
+    return Measured(gated, size, engine, gated.gate["parity_db"], ms)
+
+
+def _gated(artifact: Artifact, component: Component, parity_db: float) -> Artifact:
+    """The artifact with what was measured of it; raises `ParityError` below its floor."""
     floor_db = _floor_db(component, Precision(artifact.precision))
     if not parity_db >= floor_db:
         raise ParityError(
             f"{artifact.path}: {parity_db:.1f} dB from PyTorch; accepted: {floor_db:.0f} or more"
         )
-    timed = engine not in INTERPRETED
-    ms = _ms_per_s(runner, component, fitted[0], front) if timed else None
-    return Measured(artifact, size, engine, parity_db, ms)
+    return replace(artifact, gate={"parity_db": round(parity_db, 1), "floor_db": floor_db})
 
 
 def dominated(rows: Sequence[Measured]) -> dict[str, str]:

@@ -72,11 +72,12 @@ def engines() -> list[dict[str, Any]]:
     ]
 
 
-def threads() -> dict[str, Any]:
-    """How many CPU threads an engine starts unless told otherwise, and what limits them."""
+def threads(asked: int | None) -> dict[str, Any]:
+    """How many CPU threads an engine starts: those asked for, else what is left by the limits."""
     quota, mask = processors.quota(), processors.allowed()
     return {
-        "used": processors.usable(),
+        "used": asked or processors.usable(),
+        "asked": asked,
         "processors": os.cpu_count(),
         "allowed": len(mask),
         "cores": processors.cores(mask),
@@ -84,13 +85,13 @@ def threads() -> dict[str, Any]:
     }
 
 
-def choice(bundle: Path | None, backend: str | None) -> dict[str, Any]:
+def choice(bundle: Path | None, backend: str | None, threads: int | None) -> dict[str, Any]:
     """The model and engine that `restore` takes with these options, and why; opened to be sure.
 
     Raises what `Restorer.load` raises where it could not be opened.
     """
     root, engine = bundle or EMBEDDED_BUNDLE, backend or DEFAULT_BACKEND
-    Restorer.load(root, backend=engine)
+    Restorer.load(root, backend=engine, threads=threads)
     manifest = bundles.load(root)
     chosen = [
         pick(manifest.artifacts, part, runtime_of(engine), None, root) for part in restorer.PARTS
@@ -107,7 +108,9 @@ def choice(bundle: Path | None, backend: str | None) -> dict[str, Any]:
     }
 
 
-def examine(bundle: Path | None, backend: str | None) -> tuple[dict[str, Any], ToolkitError | None]:
+def examine(
+    bundle: Path | None, backend: str | None, wanted: int | None
+) -> tuple[dict[str, Any], ToolkitError | None]:
     """All of the above as JSON values, and what keeps the chosen model from running, if anything.
 
     `problem` is that in words.
@@ -115,7 +118,7 @@ def examine(bundle: Path | None, backend: str | None) -> tuple[dict[str, Any], T
     problem: ToolkitError | None = None
     chosen: dict[str, Any] | None = None
     try:
-        chosen = choice(bundle, backend)
+        chosen = choice(bundle, backend, wanted)
     except ToolkitError as error:
         problem = error
     found = {
@@ -124,7 +127,7 @@ def examine(bundle: Path | None, backend: str | None) -> tuple[dict[str, Any], T
         "system": f"{platform.system()} {platform.machine()}",
         "packages": packages(),
         "engines": engines(),
-        "threads": threads(),
+        "threads": threads(wanted),
         "choice": chosen,
         "problem": str(problem) if problem else None,
     }

@@ -59,6 +59,7 @@ def _artifact(artifact: Artifact, root: Path, files: dict[str, Any]) -> dict[str
         "reason": reason or None,
         "files": [file["path"] for file in own],
         "tools": dict(artifact.tools),
+        "gate": dict(artifact.gate) or None,
     }
 
 

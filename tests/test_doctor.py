@@ -55,6 +55,15 @@ def test_what_cannot_run_is_told_after_the_rest(
     assert "| ort | onnx, ort | version" in printed.out and "engine: " not in printed.out
     assert "hiresldm build NEW" in printed.err and printed.err.count("\n") == 1
     assert _doctor("--backend", "abacus") == 2
+    assert _doctor("--threads", "0") == 2
+
+
+def test_threads_asked_for_are_told_as_such(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HIRESLDM_THREADS", "3")
+    assert _doctor() == 0
+    assert "threads: 3, as asked for\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

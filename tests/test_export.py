@@ -95,6 +95,11 @@ def test_a_build_is_reported_and_its_names_and_sizes_are_true(
     assert rows["fp32"]["parity_db"] >= 90 > rows["int8"]["parity_db"] > rows["int4"]["parity_db"]
     manifest = bundles.load(out)
     bundles.verify(manifest, out)
+    gates = {a.precision: dict(a.gate) for a in manifest.artifacts if a.format == "onnx"}
+    assert gates["int8"] == {"parity_db": round(rows["int8"]["parity_db"], 1), "floor_db": 10.0}
+    with pytest.raises(SystemExit):
+        main(["inspect", str(out)])
+    assert f"| {gates['int8']['parity_db']:g} dB (of 10) |" in capsys.readouterr().out
     listed = {file.path: file.sha256 for a in manifest.artifacts for file in a.files}
     listed[manifest.golden.path] = manifest.golden.sha256
     assert {path.name for path in out.iterdir()} == {bundles.NAME, *listed}
