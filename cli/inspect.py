@@ -15,7 +15,7 @@ def inspect(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show what a model holds: parts, formats, shapes, precisions, sizes, gates, hashes (verified)."""
+    """Show what a model holds: parts, formats, shapes, precisions, sizes, gates, hashes."""
     from ..benchmarks.report import to_json
     from ..core.errors import IntegrityError
     from ..runtimes import inspection
