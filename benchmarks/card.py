@@ -15,9 +15,10 @@ from ..core.outputs import write_text
 from ..core.restorer import PARTS
 from ..core.weights import stored_tensors, weights_file
 from ..runtimes.restorer import EMBEDDED_BUNDLE
-from . import learning, readme
+from . import readme
 from .readme import ROOT
-from .report import Row, table
+from .reports import learning
+from .reports.report import Row, table
 
 LOG, TEMPLATE, CARD = "weights/edge/log.json", "weights/card.md", "weights/README.md"
 UNKNOWN = "not recorded"

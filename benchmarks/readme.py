@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ..core.restorer import PARTS
-from ..reference.data.kinds import CLEAN
-from . import levels, per_speaker, report, tables
+from ..training.data.kinds import CLEAN
 from .peers.load import NAMES
-from .quality import ALL
-from .report import Row, interval_text, mean_text, table
-from .scores import headings
+from .quality import levels, per_speaker
+from .quality.evaluation import ALL
+from .quality.scores import headings
+from .reports import report, tables
+from .reports.report import Row, interval_text, mean_text, table
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = "benchmarks/results"

@@ -43,7 +43,7 @@ STEPS: Steps = {
     " --per-class 1 --out runs/release/recipe.json --report benchmarks/results/search.json",
     "evaluate": "hiresldm evaluate --data $DATA --bundle student=weights/edge --peer all"
     " --metrics all --out benchmarks/results/quality.json",
-    "levels": "python -m hiresldm.benchmarks.levels $DATA benchmarks/results/levels.json",
+    "levels": "python -m hiresldm.benchmarks.quality.levels $DATA benchmarks/results/levels.json",
     "bench": "hiresldm bench --steps 1 --steps 2 --steps 4 --out benchmarks/results/speed.json",
     "tables": "python -m hiresldm.benchmarks.readme",
     "card": "python -m hiresldm.benchmarks.card",

@@ -13,8 +13,8 @@ from ..core.audio import RATE_HZ
 from ..core.restorer import Restorer
 from ..core.sampler import timesteps
 from ..core.spec import Arrays, Component, Runner
-from ..reference.components import components
-from ..reference.model import Model
+from ..families.hiresldm.components import components
+from ..families.hiresldm.model import Model
 from ..runtimes import on_torch
 from .cases import Case
 from .store import Origin, Sample

@@ -11,11 +11,11 @@ import numpy as np
 from ..core.errors import UsageError
 from ..core.metrics import si_sdr_db
 from ..core.spec import Array
-from ..reference.data.bank import Sounds
-from ..reference.data.corpus import RATE_HZ
-from ..reference.data.draws import Draw
-from ..reference.data.kinds import CLEAN, KINDS, MIXED, Damage, kinds_of
-from ..reference.data.material import Material, assemble
+from ..training.data.bank import Sounds
+from ..training.data.corpus import RATE_HZ
+from ..training.data.draws import Draw
+from ..training.data.kinds import CLEAN, KINDS, MIXED, Damage, kinds_of
+from ..training.data.material import Material, assemble
 
 CLASSES = (*KINDS, MIXED, CLEAN)
 DRAWN = 3

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.audio import RATE_HZ
-from ..core.frontend import istft, stft
 from ..core.spec import Array, Arrays, Component, Precision
-from ..reference.components import components
-from ..reference.layers import Linear
-from ..reference.model import Model
+from ..families.hiresldm.components import components
+from ..families.hiresldm.frontend import istft, stft
+from ..families.hiresldm.layers import Linear
+from ..families.hiresldm.model import Model
 from ..runtimes import on_torch
 from .capture import restorer_of
 from .simulation import BITS, linears, nearest, rounded, simulated, uniform

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ..core.quantization import BLOCK, dequantize, quantize, takes_4_bits
 from ..core.spec import Precision
-from ..reference.layers import Linear
-from ..reference.model import Model
+from ..families.hiresldm.layers import Linear
+from ..families.hiresldm.model import Model
 
 BITS = {Precision.INT8: 8, Precision.INT4: 4}
 Layers = Mapping[str, Precision]

@@ -42,7 +42,7 @@ def bench(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Measure speed, start-up and memory on this machine."""
-    from ..benchmarks import provenance, report
+    from ..benchmarks.reports import provenance, report
     from ..core.outputs import check_target
     from ..runtimes.restorer import EMBEDDED_BUNDLE
 
@@ -75,7 +75,8 @@ def _measured(
     runs: int,
     long_s: float,
 ) -> dict[str, Any]:
-    from ..benchmarks import processes, speed
+    from ..benchmarks.speed import processes
+    from ..benchmarks.speed import timing as speed
     from ..core.audio import RATE_HZ
 
     def load(count: int) -> speed.ClockedRestorer:

@@ -10,10 +10,10 @@ import typer
 from .asked import command
 
 if TYPE_CHECKING:
-    from ..export.build import Built
-    from ..export.listening import Panel
-    from ..export.plan import Plan
-    from ..reference.model import Model
+    from ..export.build.bundle import Built
+    from ..export.build.plan import Plan
+    from ..families.hiresldm.model import Model
+    from ..parity.evaluator import Panel
 
 
 def build(
@@ -60,12 +60,12 @@ def build(
     Lists are separated by commas. The default, onnx in fp32, is what `restore` runs with nothing
     but the base install.
     """
-    from ..benchmarks import report as reports
-    from ..benchmarks import tables
+    from ..benchmarks.reports import report as reports
+    from ..benchmarks.reports import tables
     from ..calibration.simulation import fp32_bytes
     from ..core.outputs import check_target
-    from ..export.build import build as run
-    from ..export.plan import plan as planned
+    from ..export.build.bundle import build as run
+    from ..export.build.plan import plan as planned
     from .progress import counting
 
     check_target(report)
@@ -111,8 +111,8 @@ def build(
 
 def _model(weights: Path | None, untrained: str | None) -> Model:
     from ..core.errors import UsageError
-    from ..reference.config import named
-    from ..reference.model import Model, load
+    from ..families.hiresldm.config import named
+    from ..families.hiresldm.model import Model, load
     from ..runtimes.restorer import EMBEDDED_BUNDLE
 
     if untrained is None:
@@ -128,7 +128,7 @@ def _sampling(
     """The numbers of steps to offer and the default: as asked for, or those of the weights."""
     from ..core import manifest as bundles
     from ..core.errors import UsageError
-    from ..export.build import DEFAULT_STEPS, STEPS
+    from ..export.build.bundle import DEFAULT_STEPS, STEPS
     from ..runtimes.restorer import EMBEDDED_BUNDLE
 
     if not all(text.isdecimal() and int(text) for text in steps):
@@ -142,9 +142,9 @@ def _sampling(
 
 
 def _panel(audio: Path, per_class: int, default_steps: int, plan: Plan) -> Panel:
-    from ..benchmarks.testset import pairs
-    from ..export import chains
-    from ..export.listening import Panel
+    from ..benchmarks.quality.testset import pairs
+    from ..export.build import pipelines as chains
+    from ..parity.evaluator import Panel
 
     chains.check(plan)
     heard = list(pairs(audio, "valid", seed=0, per_class=per_class))
@@ -156,8 +156,8 @@ def _heard(
 ) -> list[dict[str, Any]]:
     from dataclasses import asdict
 
-    from ..export import chains
-    from ..export.listening import Budget
+    from ..export.build import pipelines as chains
+    from ..parity.evaluator import Budget
     from .progress import tracked
 
     total = chains.count(built)
@@ -208,7 +208,7 @@ def _result(model: Model, built: Built) -> dict[str, Any]:
 
 
 def _about(context: typer.Context) -> dict[str, Any]:
-    from ..benchmarks import provenance
+    from ..benchmarks.reports import provenance
     from ..core.memory import peak_bytes
 
     packages = ("torch", "onnx", "openvino", "nncf", "coremltools")

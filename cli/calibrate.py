@@ -11,7 +11,7 @@ from .asked import command
 
 if TYPE_CHECKING:
     from ..calibration.store import Calibration
-    from ..reference.model import Model
+    from ..families.hiresldm.model import Model
 
 
 def calibrate(
@@ -32,12 +32,12 @@ def calibrate(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Capture what quantizers calibrate on: inputs of every part at every sampler step."""
-    from ..benchmarks import report
+    from ..benchmarks.reports import report
     from ..calibration import store
     from ..calibration.capture import capture
     from ..calibration.cases import cases
     from ..core.outputs import check_target
-    from ..reference.model import PARTS, load
+    from ..families.hiresldm.model import PARTS, load
     from ..runtimes.restorer import EMBEDDED_BUNDLE
     from .progress import tracked
 
@@ -68,8 +68,8 @@ def calibrate(
 def _compared(model: Model, calibration: Calibration, *, quiet: bool) -> list[dict[str, Any]]:
     from dataclasses import asdict
 
-    from ..calibration.methods import METHODS, compare
-    from ..reference.model import PARTS
+    from ..benchmarks.experiments.activation_ranges import METHODS, compare
+    from ..families.hiresldm.model import PARTS
     from .progress import tracked
 
     total = len(METHODS) * len(PARTS)
@@ -78,13 +78,13 @@ def _compared(model: Model, calibration: Calibration, *, quiet: bool) -> list[di
 
 
 def _machine() -> dict[str, Any]:
-    from ..benchmarks import provenance
+    from ..benchmarks.reports import provenance
 
     return {"machine": provenance.machine(), "versions": provenance.versions(("onnx", "torch"))}
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    from ..benchmarks import report
+    from ..benchmarks.reports import report
 
     return report.table(
         ["part", "ranges by", "w8a8 SNR, dB", "ranges changed", "s"],

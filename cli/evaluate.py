@@ -11,7 +11,7 @@ import typer
 from .asked import command
 
 if TYPE_CHECKING:
-    from ..benchmarks.systems import Variant
+    from ..benchmarks.quality.systems import Variant
 
 
 def evaluate(
@@ -74,11 +74,13 @@ def evaluate(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Measure the quality of restored speech on damaged clips, drawn by a seed or recorded."""
-    from ..benchmarks import per_speaker, quality, quality_tables, report, scores, systems
-    from ..benchmarks.gallery import Gallery
-    from ..benchmarks.html import page
     from ..benchmarks.peers.load import peers_of
-    from ..benchmarks.sources import source_of
+    from ..benchmarks.quality import evaluation as quality
+    from ..benchmarks.quality import per_speaker, scores, systems
+    from ..benchmarks.quality.sources import source_of
+    from ..benchmarks.reports import quality_tables, report
+    from ..benchmarks.reports.gallery import Gallery
+    from ..benchmarks.reports.html import page
     from ..core import processors
     from ..core.outputs import check_target, write_text
     from .progress import tracked
@@ -125,7 +127,7 @@ def _origin(
     context: typer.Context, packages: Sequence[str], variants: Sequence[Variant]
 ) -> dict[str, Any]:
     """What it takes to repeat the run: command, machine, versions, models by row."""
-    from ..benchmarks import provenance
+    from ..benchmarks.reports import provenance
     from ..runtimes.restorer import EMBEDDED_BUNDLE
 
     return {

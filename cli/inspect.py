@@ -16,7 +16,7 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show what a model holds: parts, formats, shapes, precisions, sizes, gates, hashes."""
-    from ..benchmarks.report import to_json
+    from ..benchmarks.reports.report import to_json
     from ..core.errors import IntegrityError
     from ..runtimes import inspection
     from ..runtimes.restorer import EMBEDDED_BUNDLE
@@ -28,7 +28,7 @@ def inspect(
 
 
 def _text(found: dict[str, Any]) -> str:
-    from ..benchmarks.report import table
+    from ..benchmarks.reports.report import table
 
     offered = ", ".join(map(str, found["steps"]))
     columns = ["part", "format", "precision", "MB", "takes", "makes", "lengths", "gate"]

@@ -14,7 +14,7 @@ def plot(
 ) -> None:
     """Draw the spectrograms of audio files one above the other, on one scale."""
     from ..audio.reader import read_mono
-    from ..benchmarks.spectrograms import draw
+    from ..benchmarks.reports.spectrograms import draw
     from ..core.outputs import check_target
 
     check_target(out)

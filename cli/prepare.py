@@ -21,9 +21,9 @@ def prepare(
     from contextlib import suppress
 
     from ..core.errors import UsageError
-    from ..reference.data.material import SPEEDS
-    from ..reference.data.prepared import prepare as write
-    from ..reference.data.prepared import read_index
+    from ..training.data.material import SPEEDS
+    from ..training.data.prepared import prepare as write
+    from ..training.data.prepared import read_index
 
     write(data, "train", out / "train", speeds=SPEEDS, variants=coded)
     with suppress(UsageError):  # not all data has validation speech

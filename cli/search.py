@@ -10,12 +10,12 @@ import typer
 from .asked import command
 
 if TYPE_CHECKING:
+    from ..calibration.search import Found
     from ..calibration.sensitivity import Sensitivity
     from ..calibration.simulation import Layers
     from ..calibration.store import Calibration
-    from ..export.listening import Listener, Mix
-    from ..export.search import Found
-    from ..reference.model import Model
+    from ..families.hiresldm.model import Model
+    from ..parity.evaluator import Listener, Mix
 
 
 def search(
@@ -41,13 +41,13 @@ def search(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Choose fp16, int8 or int4 for every layer: the smallest mix that still sounds right."""
-    from ..benchmarks import provenance, report, tables
-    from ..benchmarks.testset import pairs
+    from ..benchmarks.quality.testset import pairs
+    from ..benchmarks.reports import provenance, report, tables
+    from ..calibration import mixed_precision as recipe
     from ..calibration import store
     from ..core.outputs import check_target
-    from ..export import recipe
-    from ..export.listening import Budget, Listener
-    from ..reference.model import load
+    from ..families.hiresldm.model import load
+    from ..parity.evaluator import Budget, Listener
     from ..runtimes.restorer import EMBEDDED_BUNDLE
 
     check_target(out)
@@ -90,10 +90,10 @@ def _searched(
     from functools import partial
     from importlib.util import find_spec
 
-    from ..export.controlled import controlled
-    from ..export.rival import nncf_mix
-    from ..export.search import HEARD
-    from ..export.search import search as run
+    from ..benchmarks.experiments.accuracy_aware import controlled
+    from ..benchmarks.experiments.nncf_baseline import nncf_mix
+    from ..calibration.search import HEARD
+    from ..calibration.search import search as run
     from .progress import counting
 
     with counting("listening", total=HEARD, quiet=quiet) as advance:

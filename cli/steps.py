@@ -44,12 +44,13 @@ def steps(
     """Compare a teacher, however sampled, with its students: quality, time, spread over seeds."""
     import torch
 
-    from ..benchmarks import curve, provenance, report, scores
-    from ..benchmarks import steps as contests
-    from ..benchmarks.testset import pairs
+    from ..benchmarks.quality import scores
+    from ..benchmarks.quality import steps as contests
+    from ..benchmarks.quality.testset import pairs
+    from ..benchmarks.reports import curve, provenance, report
     from ..core import processors
     from ..core.outputs import check_target
-    from ..reference.data.kinds import CLEAN
+    from ..training.data.kinds import CLEAN
     from .progress import tracked
 
     check_target(out)
@@ -82,7 +83,7 @@ def steps(
 
 
 def _students(named: Sequence[str]) -> dict[str, Path]:
-    from ..benchmarks.cases import REGRESSOR, TEACHER
+    from ..benchmarks.quality.cases import REGRESSOR, TEACHER
     from ..core.errors import UsageError
 
     pairs = [text.partition("=") for text in named]

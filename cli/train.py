@@ -61,10 +61,10 @@ def train(
 
     On several GPUs or machines: torchrun --nproc-per-node N -m hiresldm train ...
     """
-    from ..reference.config import named
-    from ..reference.training.polish import POLISHED
-    from ..reference.training.run import Job
-    from ..reference.training.run import train as run
+    from ..families.hiresldm.config import named
+    from ..training.polish import POLISHED
+    from ..training.run import Job
+    from ..training.run import train as run
 
     job = Job(
         stage,

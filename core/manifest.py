@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from ..families.hiresldm.frontend import FrontEnd
 from . import strict
 from .errors import IntegrityError, reason
-from .frontend import FrontEnd
 from .spec import Artifact, File
 
 VERSION = 1

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from ..families.hiresldm.frontend import FrontEnd, istft, log_mel, stft
 from . import arguments, noise
 from .audio import resample
 from .chunks import ChunkFunction, ChunkPlan, ChunkStream
 from .errors import IntegrityError, UsageError
-from .frontend import FrontEnd, istft, log_mel, stft
 from .loudness import LoudnessMeter, gain_to
 from .sampler import Sample, ddim
 from .spec import Array, Arrays, Runner

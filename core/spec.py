@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from .frontend import FrontEnd
+    from ..families.hiresldm.frontend import FrontEnd
     from .quantization import Quantized
 
 Array = NDArray[np.float32]

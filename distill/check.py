@@ -11,10 +11,10 @@ from torch import Tensor
 
 from ..core.metrics import lsd
 from ..core.sampler import ddim, timesteps
-from ..reference import frontend
-from ..reference.data.chain import Chain
-from ..reference.model import Model
-from ..reference.training.stages import samples_of
+from ..families.hiresldm import torch_frontend as frontend
+from ..families.hiresldm.model import Model
+from ..training.data.chain import Chain
+from ..training.stages import samples_of
 
 CLIPS = 8
 SECONDS = 3.0

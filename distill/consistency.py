@@ -8,16 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..reference.data.chain import Chain
-from ..reference.model import Model
-from ..reference.training.stages import (
-    Inputs,
-    Outcome,
-    latent_inputs,
-    latents_of,
-    times_of,
-    trained,
-)
+from ..families.hiresldm.model import Model
+from ..training.data.chain import Chain
+from ..training.stages import Inputs, Outcome, latent_inputs, latents_of, times_of, trained
 from .losses import consistency_loss
 
 FIRST_GAP, LAST_GAP = 1, 4

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..reference.data.chain import Chain
-from ..reference.model import Model
-from ..reference.training.stages import Inputs, Outcome, latent_inputs, latents_of, trained
+from ..families.hiresldm.model import Model
+from ..training.data.chain import Chain
+from ..training.stages import Inputs, Outcome, latent_inputs, latents_of, trained
 
 
 class RegressorStage:

@@ -16,15 +16,15 @@ from ..core.errors import UsageError
 from ..core.manifest import sha256_of
 from ..core.memory import peak_bytes
 from ..core.weights import weights_file
-from ..reference.data.chain import Chain
-from ..reference.denoiser import Denoiser
-from ..reference.model import PARTS, Model, load, load_part, save_part
-from ..reference.training import devices
-from ..reference.training.critic import size_for
-from ..reference.training.loop import Schedule, State, Trainer
-from ..reference.training.polish import PolishStage
-from ..reference.training.run import fill, sounds_of
-from ..reference.training.stages import Stage
+from ..families.hiresldm.denoiser import Denoiser
+from ..families.hiresldm.model import PARTS, Model, load, load_part, save_part
+from ..training import devices
+from ..training.data.chain import Chain
+from ..training.discriminator import size_for
+from ..training.loop import Schedule, State, Trainer
+from ..training.polish import PolishStage
+from ..training.run import fill, sounds_of
+from ..training.stages import Stage
 from .check import Check, check
 from .consistency import ConsistencyStage
 from .regressor import RegressorStage

@@ -9,19 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..reference.config import ModelConfig
-from ..reference.data.chain import Chain
-from ..reference.denoiser import FREQUENCIES, Denoiser
-from ..reference.layers import Linear
-from ..reference.model import Model
-from ..reference.training.stages import (
-    Inputs,
-    Outcome,
-    latent_inputs,
-    latents_of,
-    times_of,
-    trained,
-)
+from ..families.hiresldm.config import ModelConfig
+from ..families.hiresldm.denoiser import FREQUENCIES, Denoiser
+from ..families.hiresldm.layers import Linear
+from ..families.hiresldm.model import Model
+from ..training.data.chain import Chain
+from ..training.stages import Inputs, Outcome, latent_inputs, latents_of, times_of, trained
 from .losses import diffused, shortcut_loss
 
 PART = "two_time"

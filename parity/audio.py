@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..benchmarks import scores
-from ..benchmarks.testset import Pair
+from ..benchmarks.quality import scores
+from ..benchmarks.quality.testset import Pair
 from ..core.audio import RATE_HZ
 from ..core.errors import BackendMissingError
 from ..core.manifest import Manifest
 from ..core.spec import Array, Precision, Runner
 from . import inputs
 from .candidates import Candidate
-from .judge import distance
-from .oracle import restorer_of
+from .captured import restorer_of
+from .distance import distance
 from .parts import tried
 from .rows import CHAIN, END_TO_END, LIMIT_DB, Row, Status
 from .thresholds import Thresholds

@@ -19,7 +19,7 @@ from .parts import PartJudge
 from .rows import Row
 
 if TYPE_CHECKING:
-    from ..reference.model import Model
+    from ..families.hiresldm.model import Model
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Gate:
     @cached_property
     def components(self) -> Mapping[str, Component]:
         """The parts of the model by name."""
-        from ..reference.components import components
+        from ..families.hiresldm.components import components
 
         return {component.name: component for component in components(self.model.config)}
 
@@ -95,7 +95,7 @@ def _stored(folder: Path) -> Model:
     try:
         import torch
 
-        from ..reference.model import load
+        from ..families.hiresldm.model import load
     except ImportError as error:
         raise BackendMissingError(
             f"the reference needs torch, which cannot be imported ({error}); "

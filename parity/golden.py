@@ -21,8 +21,8 @@ from ..core.manifest import Manifest
 from ..core.spec import Array, File, Runner
 from . import inputs, thresholds
 from .candidates import Candidate, candidates
-from .judge import distance
-from .oracle import Trace, trace
+from .captured import Trace, trace
+from .distance import distance
 from .parts import Limits, fault_of
 from .rows import CHAIN, GOLDEN, LIMIT_DB, Row, Status
 
@@ -48,8 +48,8 @@ def write(manifest: Manifest, root: Path) -> Manifest:
 
     The caller saves the manifest. Raises `IntegrityError` for unreadable weights.
     """
-    from ..reference.components import components
-    from ..reference.model import load
+    from ..families.hiresldm.components import components
+    from ..families.hiresldm.model import load
     from ..runtimes import on_torch
 
     model = load(root)

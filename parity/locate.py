@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.spec import Array, Arrays, Artifact, Component
-from .judge import distance
+from .distance import distance
 from .traces import Traced, tracers
 
 

@@ -12,8 +12,8 @@ from ..core.manifest import Manifest
 from ..core.spec import Array, Artifact, Component, Dim, Runner
 from . import inputs
 from .candidates import Candidate
-from .judge import Distance, distance, power
-from .oracle import Call, Trace, trace
+from .captured import Call, Trace, trace
+from .distance import Distance, distance, power
 from .rows import LIMIT_DB, Row, Status
 from .thresholds import Thresholds
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from ..benchmarks import provenance
+from ..benchmarks.reports import provenance
 from ..core.errors import BackendMissingError
 from ..core.restorer import PARTS
 from ..runtimes.restorer import backends

@@ -10,8 +10,8 @@ import soundfile
 
 from ..core.audio import RATE_HZ
 from ..core.errors import BackendMissingError, UsageError
-from ..core.frontend import FrontEnd, istft
 from ..core.spec import Array
+from ..families.hiresldm.frontend import FrontEnd, istft
 from .gate import Gate
 from .locate import locate
 from .parts import Finding
@@ -77,7 +77,7 @@ def _save_waves(front: FrontEnd, stem: Path, expected: Array, got: Array) -> Non
         path = stem.with_name(f"{stem.name}.{name}.wav")
         soundfile.write(path, wave, RATE_HZ, subtype="FLOAT")
     waves["difference"] = waves["got"] - waves["expected"]
-    from ..benchmarks.spectrograms import draw
+    from ..benchmarks.reports.spectrograms import draw
 
     try:
         draw(list(waves.items()), stem.with_name(f"{stem.name}.png"))

@@ -81,8 +81,8 @@ def _engine() -> Any:
 
 
 def _opened(artifact: Artifact, root: Path) -> tuple[Component, nn.Module]:
-    from ..reference.components import components
-    from ..reference.model import open_part
+    from ..families.hiresldm.components import components
+    from ..families.hiresldm.model import open_part
 
     config, module = open_part(root / artifact.path, artifact.component)
     component = next(c for c in components(config) if c.name == artifact.component)

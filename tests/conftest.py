@@ -12,12 +12,12 @@ import soundfile
 from command_line import Clip, Outcome, Run
 
 from hiresldm.cli.main import main
-from hiresldm.core.frontend import FrontEnd
 from hiresldm.core.restorer import Restorer
 from hiresldm.core.spec import Array, Arrays
+from hiresldm.families.hiresldm.frontend import FrontEnd
 
 if TYPE_CHECKING:
-    from hiresldm.reference.model import Model
+    from hiresldm.families.hiresldm.model import Model
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 RATE_HZ = 48_000
@@ -77,7 +77,7 @@ def clip(tmp_path: Path) -> Clip:
 @pytest.fixture(scope="session")
 def embedded() -> Model:
     """The model that comes with the package: one for all tests, so that a part is traced once."""
-    from hiresldm.reference.model import load
+    from hiresldm.families.hiresldm.model import load
     from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
     return load(EMBEDDED_BUNDLE)

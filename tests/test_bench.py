@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 import typer
 
-from hiresldm.benchmarks import processes, report, speed
+from hiresldm.benchmarks.reports import report
+from hiresldm.benchmarks.speed.timing import processes
+from hiresldm.benchmarks.speed.timing import timing as speed
 from hiresldm.cli.asked import command
 from hiresldm.cli.main import main
 from hiresldm.core.errors import ToolkitError
-from hiresldm.core.frontend import FrontEnd
 from hiresldm.core.restorer import PARTS
 from hiresldm.core.spec import Array, Arrays, Runner
+from hiresldm.families.hiresldm.frontend import FrontEnd
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 SLEEP_S = 0.05

@@ -7,14 +7,14 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
+from hiresldm.benchmarks.speed.timing.timing import ClockedRestorer
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from hiresldm.benchmarks.speed import ClockedRestorer
-from hiresldm.core.frontend import FrontEnd, istft, stft
 from hiresldm.core.restorer import PARTS
 from hiresldm.core.spec import Array
-from hiresldm.reference.components import components
-from hiresldm.reference.config import ModelConfig
+from hiresldm.families.hiresldm.components import components
+from hiresldm.families.hiresldm.config import ModelConfig
+from hiresldm.families.hiresldm.frontend import FrontEnd, istft, stft
 
 RATE_HZ = 48_000
 SECONDS = 10

@@ -12,10 +12,10 @@ import soundfile
 import torch
 from tiny import TINY
 
+from hiresldm.benchmarks.experiments.activation_ranges import METHODS, compare_part
 from hiresldm.calibration import store
 from hiresldm.calibration.capture import Captured, capture
 from hiresldm.calibration.cases import CLASSES, cases
-from hiresldm.calibration.methods import METHODS, compare_part
 from hiresldm.calibration.sensitivity import choices, measure
 from hiresldm.calibration.simulation import simulated
 from hiresldm.calibration.store import Calibration
@@ -23,9 +23,9 @@ from hiresldm.cli.main import main
 from hiresldm.core.errors import IntegrityError, UsageError
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.spec import Array, Component, Precision
-from hiresldm.reference.components import components
-from hiresldm.reference.config import EDGE
-from hiresldm.reference.model import PARTS, Model
+from hiresldm.families.hiresldm.components import components
+from hiresldm.families.hiresldm.config import EDGE
+from hiresldm.families.hiresldm.model import PARTS, Model
 from hiresldm.runtimes import on_torch
 
 PARTS_OF_TINY = {component.name: component for component in components(TINY)}

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hiresldm.benchmarks import card, learning
+from hiresldm.benchmarks import card
+from hiresldm.benchmarks.reports import learning
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(not (ROOT / card.LOG).is_file(), reason="a wheel carries no log")

@@ -14,9 +14,9 @@ from hiresldm.core import manifest as bundles
 from hiresldm.core.errors import UsageError
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.spec import Array
-from hiresldm.export import to_coreml
-from hiresldm.reference.config import EDGE, Stack
-from hiresldm.reference.model import Model, save_part
+from hiresldm.export.writers import to_coreml
+from hiresldm.families.hiresldm.config import EDGE, Stack
+from hiresldm.families.hiresldm.model import Model, save_part
 from hiresldm.runtimes.restorer import Restorer
 
 RATE_HZ = 48_000

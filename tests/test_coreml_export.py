@@ -13,10 +13,12 @@ from hiresldm.core.manifest import sha256_of
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.quantization import Quantized, dequantize, quantize
 from hiresldm.core.spec import Array, Artifact, Component, ExportJob, Precision
-from hiresldm.export import coreml_package, coreml_weights, to_coreml
-from hiresldm.export.coreml_lint import lint
-from hiresldm.reference.components import components
-from hiresldm.reference.model import Model, load
+from hiresldm.export.writers import to_coreml
+from hiresldm.export.writers.mlpackage import package as coreml_package
+from hiresldm.export.writers.mlpackage import weights as coreml_weights
+from hiresldm.export.writers.mlpackage.lint import lint
+from hiresldm.families.hiresldm.components import components
+from hiresldm.families.hiresldm.model import Model, load
 from hiresldm.runtimes import on_mil, on_torch
 from hiresldm.runtimes.mil import program as mil
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hiresldm.export.coreml_convert import finish, unheard
-from hiresldm.export.coreml_lint import lint, lint_operations
+from hiresldm.export.writers.mlpackage.convert import finish, unheard
+from hiresldm.export.writers.mlpackage.lint import lint, lint_operations
 
 
 def build(function: Any, *shape: int) -> Any:

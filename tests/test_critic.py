@@ -2,7 +2,7 @@
 
 import torch
 
-from hiresldm.reference.training.critic import SMALL, Critic
+from hiresldm.training.discriminator import SMALL, Critic
 
 TOPS_HZ = torch.full((4,), 20_000.0)
 

@@ -9,13 +9,13 @@ from scipy import signal
 
 from hiresldm.core.errors import UsageError
 from hiresldm.core.loudness import LoudnessMeter, gain_to
-from hiresldm.reference.data import chain, codecs, effects, noises, rooms
-from hiresldm.reference.data.bank import Sounds
-from hiresldm.reference.data.chain import Chain
-from hiresldm.reference.data.draws import Draw
-from hiresldm.reference.data.kinds import KINDS, Damage, together
-from hiresldm.reference.data.levels import integrated_lufs, model_gain
-from hiresldm.reference.data.material import Clips, Coded, Material, Speech
+from hiresldm.training.data import chain, codecs, effects, noises, rooms
+from hiresldm.training.data.bank import Sounds
+from hiresldm.training.data.chain import Chain
+from hiresldm.training.data.draws import Draw
+from hiresldm.training.data.kinds import KINDS, Damage, together
+from hiresldm.training.data.levels import integrated_lufs, model_gain
+from hiresldm.training.data.material import Clips, Coded, Material, Speech
 
 RATE_HZ = 48_000
 

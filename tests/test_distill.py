@@ -22,9 +22,9 @@ from hiresldm.distill.consistency import pairs_of_times
 from hiresldm.distill.losses import consistency_loss, diffused, shortcut_loss
 from hiresldm.distill.run import Job, Method, distill
 from hiresldm.distill.shortcut import OnGrid, TwoTimeDenoiser, jumps
-from hiresldm.reference.data.prepared import prepare
-from hiresldm.reference.model import Model, load, save_part
-from hiresldm.reference.training import loop
+from hiresldm.families.hiresldm.model import Model, load, save_part
+from hiresldm.training import loop
+from hiresldm.training.data.prepared import prepare
 
 SPREAD = 0.05
 """Of each of the two modes, which lie at the condition +- 1."""

@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from hiresldm.benchmarks.quality.evaluation.sources import RECORDED, bandwidth_hz, source_of
 from PIL import Image
 
-from hiresldm.benchmarks import ablations, cepstra, transcripts
-from hiresldm.benchmarks.sources import RECORDED, bandwidth_hz, source_of
+from hiresldm.benchmarks.experiments import ablations
+from hiresldm.benchmarks.quality.evaluation import cepstra, transcripts
 from hiresldm.cli.main import main
 from hiresldm.core.errors import UsageError
-from hiresldm.core.frontend import FrontEnd, istft, mel_centres_hz, stft
 from hiresldm.core.spec import Array
+from hiresldm.families.hiresldm.frontend import FrontEnd, istft, mel_centres_hz, stft
 
 RATE_HZ = 48_000
 

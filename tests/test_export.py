@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from hiresldm.export.build.bundle.gate import Measured, dominated
 
 from hiresldm.cli.main import main
 from hiresldm.core import manifest as bundles
@@ -18,11 +19,11 @@ from hiresldm.core.metrics import snr_db
 from hiresldm.core.restorer import Restorer as CoreRestorer
 from hiresldm.core.spec import Component, Dim, ExportJob, Precision, Tensor
 from hiresldm.core.weights import stored_tensors, weights_file
-from hiresldm.export import onnx_fp16, to_onnx
-from hiresldm.export.gate import Measured, dominated
-from hiresldm.export.tracing import NEVER_IN_GRAPH, trace
-from hiresldm.reference.components import components
-from hiresldm.reference.model import PARTS, Model
+from hiresldm.export.writers import to_onnx
+from hiresldm.export.writers.onnx_graph import fp16 as onnx_fp16
+from hiresldm.export.writers.tracing import NEVER_IN_GRAPH, trace
+from hiresldm.families.hiresldm.components import components
+from hiresldm.families.hiresldm.model import PARTS, Model
 from hiresldm.runtimes import on_ort, on_torch
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 

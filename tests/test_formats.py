@@ -6,14 +6,14 @@ import numpy as np
 import onnx
 import pytest
 
+from hiresldm.calibration.quantize import linear_weights, quantized
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.spec import Component, Exporter, ExportJob, Precision, Runtime
-from hiresldm.export import to_coreml, to_onnx, to_openvino, to_ort
-from hiresldm.export.edges import at_edge
-from hiresldm.export.onnx_integers import STATIC
-from hiresldm.export.quantize import linear_weights, quantized
-from hiresldm.reference.components import components
-from hiresldm.reference.model import Model
+from hiresldm.export.writers import to_coreml, to_onnx, to_openvino, to_ort
+from hiresldm.export.writers.boundary import at_edge
+from hiresldm.export.writers.onnx_graph.integers import STATIC
+from hiresldm.families.hiresldm.components import components
+from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes import on_mil, on_openvino, on_ort, on_torch
 
 FRAMES = 64

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from hiresldm.benchmarks import generalization
+from hiresldm.benchmarks.experiments import generalization
 from hiresldm.core.errors import UsageError
 from hiresldm.core.spec import Array
 

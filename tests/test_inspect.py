@@ -11,8 +11,8 @@ import pytest
 
 from hiresldm.cli.main import main
 from hiresldm.core import manifest as bundles
-from hiresldm.core.frontend import FrontEnd
 from hiresldm.core.restorer import PARTS
+from hiresldm.families.hiresldm.frontend import FrontEnd
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 

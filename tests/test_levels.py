@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from hiresldm.benchmarks.quality.evaluation.testset import Pair
 
 import hiresldm
-from hiresldm.benchmarks import levels, scores
-from hiresldm.benchmarks.testset import Pair
+from hiresldm.benchmarks.quality import levels
+from hiresldm.benchmarks.quality.evaluation import scores
 from hiresldm.core.audio import RATE_HZ
 from hiresldm.core.metrics import si_sdr_db, snr_db
 from hiresldm.core.restorer import Restorer, measure
 from hiresldm.core.spec import Array
-from hiresldm.reference.data.effects import active_level
+from hiresldm.training.data.effects import active_level
 
 
 @pytest.fixture(scope="module")

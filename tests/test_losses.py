@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from hiresldm.reference.config import EDGE
-from hiresldm.reference.frontend import istft, stft
-from hiresldm.reference.training.losses import (
+from hiresldm.families.hiresldm.config import EDGE
+from hiresldm.families.hiresldm.torch_frontend import istft, stft
+from hiresldm.training.losses import (
     band_mask,
     compressed_loss,
     decoded_loss,
@@ -16,7 +16,7 @@ from hiresldm.reference.training.losses import (
     top_loss,
     waveform_loss,
 )
-from hiresldm.reference.training.loudness import loudness_loss
+from hiresldm.training.loudness import loudness_loss
 
 
 def test_being_quieter_costs_as_much_as_being_louder(speech: np.ndarray):

@@ -10,9 +10,9 @@ from scipy import signal
 
 from hiresldm.cli.main import main
 from hiresldm.core.errors import AudioError, IntegrityError, UsageError
-from hiresldm.reference.data import gate
-from hiresldm.reference.data.material import assemble, encode
-from hiresldm.reference.data.prepared import open_prepared, prepare, read_index
+from hiresldm.training.data import gate
+from hiresldm.training.data.material import assemble, encode
+from hiresldm.training.data.prepared import open_prepared, prepare, read_index
 
 RATE_HZ = 48_000
 
@@ -109,7 +109,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(data, tmp_path, capsys):
 
 
 def test_a_missing_package_is_told_with_what_to_install(data, tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "hiresldm.reference.data.material", None)
+    monkeypatch.setitem(sys.modules, "hiresldm.training.data.material", None)
     with pytest.raises(SystemExit) as end:
         main(["prepare", str(data), str(tmp_path / "cache")])
     assert end.value.code == 5

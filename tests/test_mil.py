@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hiresldm.core.errors import BackendMissingError, IntegrityError, UsageError
 from hiresldm.core.spec import Artifact
-from hiresldm.export.coreml_convert import finish, unheard
+from hiresldm.export.writers.mlpackage.convert import finish, unheard
 from hiresldm.runtimes import on_coreml, on_mil
 from hiresldm.runtimes.mil.ops import KERNELS
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hiresldm.core import frontend
 from hiresldm.core.spec import Array, Arrays, Runner
+from hiresldm.families.hiresldm import frontend
 from hiresldm.parity.candidates import Candidate
 from hiresldm.parity.gate import Gate
 from hiresldm.parity.parts import ODD

@@ -18,10 +18,10 @@ from hiresldm.core import processors
 from hiresldm.core.errors import BackendMissingError, IntegrityError, UsageError
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.spec import Artifact, Component, ExportJob, Precision
-from hiresldm.export import to_openvino
+from hiresldm.export.writers import to_openvino
+from hiresldm.families.hiresldm.components import components
+from hiresldm.families.hiresldm.model import load
 from hiresldm.parity.locate import locate
-from hiresldm.reference.components import components
-from hiresldm.reference.model import load
 from hiresldm.runtimes import on_openvino, on_torch
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, backends
 

@@ -11,8 +11,8 @@ from tiny import TINY
 
 from hiresldm.core.errors import BackendMissingError, IntegrityError, UsageError
 from hiresldm.core.spec import Artifact
-from hiresldm.reference.components import components
-from hiresldm.reference.model import Model, save_part
+from hiresldm.families.hiresldm.components import components
+from hiresldm.families.hiresldm.model import Model, save_part
 from hiresldm.runtimes import on_torch
 
 ENCODER = next(part for part in components(TINY) if part.name == "encoder")

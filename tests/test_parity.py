@@ -18,14 +18,14 @@ from hiresldm.core import manifest as bundles
 from hiresldm.core.errors import UsageError
 from hiresldm.core.spec import File, Precision
 from hiresldm.core.weights import stored_tensors, weights_file
+from hiresldm.families.hiresldm.components import FLOOR_DB
 from hiresldm.parity import golden, report, thresholds
 from hiresldm.parity.candidates import Candidate, candidates
+from hiresldm.parity.distance import distance
 from hiresldm.parity.gate import Gate
-from hiresldm.parity.judge import distance
 from hiresldm.parity.parts import ODD
 from hiresldm.parity.repro import located
 from hiresldm.parity.rows import Row, Status, failed
-from hiresldm.reference.components import FLOOR_DB
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 FULL = bool(os.environ.get("HIRESLDM_PARITY_FULL"))

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
+from hiresldm.export.build.bundle.plan import exporters, plan
 
 from hiresldm.cli.main import main
 from hiresldm.core.errors import UsageError
 from hiresldm.core.spec import Precision
-from hiresldm.export.plan import exporters, plan
-from hiresldm.reference.model import Model, load
+from hiresldm.families.hiresldm.model import Model, load
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 
@@ -31,8 +31,8 @@ def test_rows_are_parts_by_formats_by_precisions_with_sizes_that_shrink(model: M
 
 
 def test_mixed_is_predicted_by_its_recipe(model: Model, tmp_path: Path):
+    from hiresldm.calibration.mixed_precision import Recipe, save
     from hiresldm.calibration.simulation import linears
-    from hiresldm.export.recipe import Recipe, save
 
     path = tmp_path / "recipe.json"
     save(Recipe("edge", dict.fromkeys(linears(model), Precision.INT8)), path)

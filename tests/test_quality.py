@@ -15,9 +15,18 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from hiresldm.benchmarks.quality.evaluation.testset import (
+    CLASSES,
+    CLEAN,
+    MIXED,
+    TALKERS,
+    Pair,
+    pairs,
+)
 
-from hiresldm.benchmarks import per_speaker, quality, quality_tables, scores
-from hiresldm.benchmarks.testset import CLASSES, CLEAN, MIXED, TALKERS, Pair, pairs
+from hiresldm.benchmarks.quality.evaluation import evaluation as quality
+from hiresldm.benchmarks.quality.evaluation import per_speaker, scores
+from hiresldm.benchmarks.reports import quality_tables
 from hiresldm.cli.main import main
 from hiresldm.core.errors import ToolkitError, UsageError
 from hiresldm.core.metrics import band_limited, si_sdr_db

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from hiresldm.calibration import mixed_precision as recipe
+from hiresldm.calibration.mixed_precision import Recipe
+from hiresldm.calibration.quantize import quantized
 from hiresldm.calibration.simulation import linears, model_bytes, simulated, uniform
 from hiresldm.core.errors import IntegrityError, UsageError
 from hiresldm.core.quantization import dequantize
 from hiresldm.core.spec import Precision
-from hiresldm.export import recipe
-from hiresldm.export.quantize import quantized
-from hiresldm.export.recipe import Recipe
-from hiresldm.reference.config import EDGE
-from hiresldm.reference.model import Model
+from hiresldm.families.hiresldm.config import EDGE
+from hiresldm.families.hiresldm.model import Model
 
 LAYERS = {"decoder.head": Precision.INT4, "encoder.embed": Precision.FP16}
 

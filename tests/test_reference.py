@@ -10,14 +10,13 @@ from safetensors.torch import save_file
 from tiny import TINY
 
 from hiresldm.cli.main import main
-from hiresldm.core import frontend
 from hiresldm.core.errors import IntegrityError, UsageError
 from hiresldm.core.weights import weights_file
-from hiresldm.reference import frontend as torch_frontend
-from hiresldm.reference.components import components
-from hiresldm.reference.config import BASE, EDGE, REVISION, ModelConfig, named
-from hiresldm.reference.layers import gain
-from hiresldm.reference.model import PARTS, Model, load
+from hiresldm.families.hiresldm import frontend, torch_frontend
+from hiresldm.families.hiresldm.components import components
+from hiresldm.families.hiresldm.config import BASE, EDGE, REVISION, ModelConfig, named
+from hiresldm.families.hiresldm.layers import gain
+from hiresldm.families.hiresldm.model import PARTS, Model, load
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 

@@ -16,10 +16,10 @@ import hiresldm
 from hiresldm.audio.files import Wanted, restore_file
 from hiresldm.core.audio import RATE_HZ
 from hiresldm.core.errors import AudioError, IntegrityError, UsageError
-from hiresldm.core.frontend import FrontEnd
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.restorer import Restorer, measure
 from hiresldm.core.spec import Array, Arrays, Artifact, Runner
+from hiresldm.families.hiresldm.frontend import FrontEnd
 from hiresldm.runtimes.restorer import pick, runtime_of, shared_buckets
 
 MakeRestorer = Callable[..., Restorer]

@@ -10,9 +10,14 @@ from pathlib import Path
 import pytest
 import soundfile
 import torch
+from hiresldm.benchmarks.quality.evaluation.testset import CLASSES, Pair
 from tiny import TINY
 
-from hiresldm.benchmarks.testset import CLASSES, Pair
+from hiresldm.benchmarks.experiments import accuracy_aware as controlled
+from hiresldm.benchmarks.experiments import nncf_baseline as rival
+from hiresldm.benchmarks.experiments.accuracy_aware import controlled_part
+from hiresldm.calibration import mixed_precision as recipe
+from hiresldm.calibration.search import HEARD, descent, search
 from hiresldm.calibration.sensitivity import Sensitivity, choices
 from hiresldm.calibration.simulation import Layers, linears, model_bytes, uniform
 from hiresldm.calibration.store import Calibration, Origin, Sample
@@ -20,12 +25,9 @@ from hiresldm.cli.main import main
 from hiresldm.core.errors import BudgetError, UsageError
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.spec import Array, Precision
-from hiresldm.export import controlled, recipe, rival
-from hiresldm.export.controlled import controlled_part
-from hiresldm.export.listening import Budget, Listener, Mix
-from hiresldm.export.search import HEARD, descent, search
-from hiresldm.reference.components import components
-from hiresldm.reference.model import Model, load, save_part
+from hiresldm.families.hiresldm.components import components
+from hiresldm.families.hiresldm.model import Model, load, save_part
+from hiresldm.parity.evaluator import Budget, Listener, Mix
 from hiresldm.runtimes import on_torch
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 

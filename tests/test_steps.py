@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from hiresldm.benchmarks.quality.evaluation.cases import student_cases, teacher_cases, trials
+from hiresldm.benchmarks.quality.evaluation.evaluation import ClipScores, render
+from hiresldm.benchmarks.quality.evaluation.robustness import SeedWatch, levels
+from hiresldm.benchmarks.quality.evaluation.testset import Pair
+from hiresldm.benchmarks.speed.timing.memory import Memory
 
-from hiresldm.benchmarks import cases, steps
-from hiresldm.benchmarks.cases import student_cases, teacher_cases, trials
-from hiresldm.benchmarks.memory import Memory
-from hiresldm.benchmarks.quality import ClipScores, render
-from hiresldm.benchmarks.robustness import SeedWatch, levels
-from hiresldm.benchmarks.testset import Pair
+from hiresldm.benchmarks.quality.evaluation import cases, steps
 from hiresldm.cli.main import main
 from hiresldm.core.spec import Array, Arrays
 from hiresldm.core.weights import weights_file
 from hiresldm.distill.shortcut import PART, TwoTimeDenoiser
-from hiresldm.reference.config import EDGE, Stack
-from hiresldm.reference.data.kinds import KINDS
-from hiresldm.reference.model import PARTS, Model, load, save_part
+from hiresldm.families.hiresldm.config import EDGE, Stack
+from hiresldm.families.hiresldm.model import PARTS, Model, load, save_part
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer
+from hiresldm.training.data.kinds import KINDS
 
 RATE_HZ = 48_000
 

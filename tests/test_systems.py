@@ -6,11 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hiresldm.benchmarks.quality.evaluation.systems import (
+    StagedRestorer,
+    Variant,
+    load,
+    systems_of,
+    variants,
+)
+from hiresldm.benchmarks.quality.evaluation.testset import Pair
 
 from hiresldm.benchmarks.peers.load import NAMES, Enhance, peers_of
 from hiresldm.benchmarks.peers.spectra import overlap_add
-from hiresldm.benchmarks.systems import StagedRestorer, Variant, load, systems_of, variants
-from hiresldm.benchmarks.testset import Pair
 from hiresldm.core.errors import BackendMissingError, UsageError
 from hiresldm.core.metrics import lsd, si_sdr_db
 from hiresldm.core.spec import Array

@@ -16,17 +16,17 @@ from torch.utils.tensorboard import SummaryWriter
 
 from hiresldm.cli.main import main
 from hiresldm.core.errors import IntegrityError, UsageError
-from hiresldm.reference.data.bank import Sounds
-from hiresldm.reference.data.chain import Chain
-from hiresldm.reference.data.material import assemble
-from hiresldm.reference.data.prepared import prepare
-from hiresldm.reference.model import Model
-from hiresldm.reference.training import run
-from hiresldm.reference.training.critic import CriticSize
-from hiresldm.reference.training.loop import Schedule, Trainer
-from hiresldm.reference.training.polish import PolishStage
-from hiresldm.reference.training.stages import Outcome, RecoveryStage
+from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE as EMBEDDED
+from hiresldm.training import run
+from hiresldm.training.data.bank import Sounds
+from hiresldm.training.data.chain import Chain
+from hiresldm.training.data.material import assemble
+from hiresldm.training.data.prepared import prepare
+from hiresldm.training.discriminator import CriticSize
+from hiresldm.training.loop import Schedule, Trainer
+from hiresldm.training.polish import PolishStage
+from hiresldm.training.stages import Outcome, RecoveryStage
 
 RATE_HZ = 48_000
 CRITIC = CriticSize((4, 4), ((512, 128),), 12_000)

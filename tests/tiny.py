@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hiresldm.reference.config import EDGE, Stack
+from hiresldm.families.hiresldm.config import EDGE, Stack
 
 # 32 wide and 256 inside: 4-bit weights have blocks of 32 inputs, and 8192 values at least.
 TINY = replace(

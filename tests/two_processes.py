@@ -7,12 +7,12 @@ import torch
 from tiny import TINY
 from torch.utils.tensorboard import SummaryWriter
 
-from hiresldm.reference.data.chain import Chain
-from hiresldm.reference.model import Model
-from hiresldm.reference.training import devices
-from hiresldm.reference.training.loop import Schedule, Trainer
-from hiresldm.reference.training.run import sounds_of
-from hiresldm.reference.training.stages import Inputs, RecoveryStage
+from hiresldm.families.hiresldm.model import Model
+from hiresldm.training import devices
+from hiresldm.training.data.chain import Chain
+from hiresldm.training.loop import Schedule, Trainer
+from hiresldm.training.run import sounds_of
+from hiresldm.training.stages import Inputs, RecoveryStage
 
 STEPS, BATCH = 3, 2
 

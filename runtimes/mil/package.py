@@ -9,13 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import (
-    BackendMissingError,
-    IntegrityError,
-    ToolkitError,
-    UsageError,
-    reason,
-)
+from ...core.errors import BackendMissingError, IntegrityError, ToolkitError, UsageError, reason
 
 _MODEL = "Data/com.apple.CoreML/model.mlmodel"
 _WEIGHTS = "Data/com.apple.CoreML/weights"

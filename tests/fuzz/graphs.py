@@ -9,9 +9,9 @@ import numpy as np
 
 from hiresldm.core import manifest as bundles
 from hiresldm.core import noise
-from hiresldm.core.frontend import FrontEnd
 from hiresldm.core.spec import Artifact, File
-from hiresldm.export.coreml_convert import finish, unheard
+from hiresldm.export.writers.mlpackage.convert import finish, unheard
+from hiresldm.families.hiresldm.frontend import FrontEnd
 
 ENCODER = "encoder.onnx"
 PACKAGE_INPUT = (4, 64)

@@ -15,8 +15,8 @@ from hiresldm.calibration import store
 from hiresldm.core import manifest as bundles
 from hiresldm.core.errors import AudioError, ToolkitError
 from hiresldm.core.weights import stored_tensors
+from hiresldm.families.hiresldm.model import Model, open_part, save_part
 from hiresldm.parity import golden
-from hiresldm.reference.model import Model, open_part, save_part
 from hiresldm.runtimes.mil import program
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 

@@ -1,0 +1,137 @@
+"""Without training, of the embedded model: `python -m hiresldm.benchmarks.experiments.ablations`.
+
+`... phases DATA OUT` tells what the recovered phase is worth: the decoder's magnitudes with phases
+from two places: as the recovery leaves them, and from the magnitudes alone (Griffin 1984), which
+is what a decoder without the recovered spectrum would have to learn.
+
+`... strength DATA OUT` tells how strong recovery should be: part of the damaged speech is left in
+what the decoder and the encoder are given.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ...core.audio import RATE_HZ
+from ...core.errors import UsageError
+from ...core.spec import Array, Arrays
+from ...families.hiresldm.frontend import FrontEnd, istft, stft
+from ...runtimes.restorer import EMBEDDED_BUNDLE, Restorer
+from ..quality import evaluation as quality
+from ..quality import scores
+from ..quality.evaluation import System
+from ..quality.testset import pairs
+from ..reports import provenance, report
+
+ITERATIONS = 32
+SHARES = (0.0, 0.05, 0.1, 0.2)
+"""Shares of the damaged wave that are left in the recovered one."""
+SPLITS = {"phases": "test", "strength": "valid"}
+PER_CLASS, SEED = 3, 0
+METRICS = ("dnsmos", "pesq", "estoi", "lsd")
+Phases = Callable[[Array, Array, FrontEnd], Array]
+"""(restored, recovered), each (T, 2 * bins), to a spectrum with the magnitudes of the first."""
+
+
+def as_recovered(restored: Array, recovered: Array, front: FrontEnd) -> Array:
+    """The phases of the recovered spectrum."""
+    direction = recovered / np.maximum(np.tile(_level(recovered), 2), 1e-6)
+    return np.asarray(np.tile(_level(restored), 2) * direction, np.float32)
+
+
+def from_magnitude(restored: Array, recovered: Array, front: FrontEnd) -> Array:
+    """Phases that agree with the magnitudes, from zero on, by Griffin and Lim's iteration."""
+    level = _level(restored)
+    made = np.concatenate([level, np.zeros_like(level)], axis=1)
+    for _ in range(ITERATIONS):
+        made = as_recovered(restored, stft(istft(made, front), front), front)
+    return made
+
+
+PHASES: Mapping[str, Phases] = {
+    "as recovered": as_recovered,
+    "from the magnitude alone": from_magnitude,
+}
+
+
+def main(ablation: str, data: Path, out: Path) -> None:
+    """Score an ablation's variants and write the rows; raises `UsageError` for one unknown."""
+    if ablation not in ABLATIONS:
+        raise UsageError(f"there is no ablation {ablation!r}; accepted: {', '.join(ABLATIONS)}")
+    judges = scores.choose(METRICS, referenced=True)
+    scores.require(judges)
+    systems = ABLATIONS[ablation]()
+    drawn = pairs(data, SPLITS[ablation], seed=SEED, per_class=PER_CLASS)
+    scored = quality.evaluate(quality.render(drawn, systems), systems, judges, workers=1)
+    clips = [clip for clips in scored for clip in clips]
+    result = {
+        "rows": quality.rows(clips, seed=SEED),
+        "model": provenance.model(EMBEDDED_BUNDLE),
+        "versions": provenance.versions(scores.packages(judges)),
+        "command": f"python -m hiresldm.benchmarks.experiments.ablations {ablation} DATA {out}",
+    }
+    report.write(result, out)
+
+
+class AlteredRestorer(Restorer):
+    """The embedded model with something put behind one of its parts."""
+
+    def alter(self, part: str, change: Callable[[Arrays, Array], Array]) -> None:
+        """Let `change` have (inputs, output) of the part, of one clip, and give another output."""
+        run = self._runners[part]
+
+        def altered(inputs: Arrays) -> dict[str, Array]:
+            ((name, made),) = run(inputs).items()
+            return {name: change(inputs, made[0])[None]}
+
+        self._runners = {**self._runners, part: altered}
+
+
+def left_in(share: float, damaged: Array, recovered: Array, front: FrontEnd) -> Array:
+    """The recovered spectrum (T, 2 * bins) with a share of the damaged one, both as waves."""
+    given, made = (istft(spectrum, front) for spectrum in (damaged, recovered))
+    return stft(share * given + (1 - share) * made, front)
+
+
+def _phase_systems() -> list[System]:
+    def system(name: str, phases: Phases) -> System:
+        restorer = AlteredRestorer.load()
+        front = restorer.front
+        restorer.alter("decoder", lambda given, made: phases(made, given["recovered"][0], front))
+        return _system(name, restorer)
+
+    return [system(name, phases) for name, phases in PHASES.items()]
+
+
+def _strength_systems() -> list[System]:
+    def system(share: float) -> System:
+        restorer = AlteredRestorer.load()
+        front = restorer.front
+        restorer.alter(
+            "recovery", lambda given, made: left_in(share, given["spectrum"][0], made, front)
+        )
+        return _system(f"{share:.0%} of the damaged speech left in", restorer)
+
+    return [system(share) for share in SHARES]
+
+
+ABLATIONS: Mapping[str, Callable[[], list[System]]] = {
+    "phases": _phase_systems,
+    "strength": _strength_systems,
+}
+
+
+def _system(name: str, restorer: Restorer) -> System:
+    return System(name, None, lambda pair: restorer(pair.damaged, RATE_HZ, seed=SEED))
+
+
+def _level(spectrum: Array) -> Array:
+    return np.hypot(*np.split(spectrum, 2, axis=1))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], *map(Path, sys.argv[2:4]))

@@ -1,0 +1,107 @@
+"""The mix of precisions that NNCF chooses, for a comparison at equal bytes with the search's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...calibration.simulation import Layers, linears, model_bytes, uniform
+from ...calibration.store import Calibration
+from ...core.quantization import BLOCK
+from ...core.spec import Component, Precision
+from ...export.writers.quiet import quiet
+from ...export.writers.to_openvino import converted
+from ...export.writers.tracing import trace
+from ...families.hiresldm.components import components
+from ...families.hiresldm.model import Model
+
+SEEN = 16
+"""Captured calls of a part that NNCF measures its layers on."""
+HALVINGS = 5
+"""Shares of int4 weights that are tried, ever nearer to the bytes asked for."""
+_KINDS = {"i4": Precision.INT4, "i8": Precision.INT8}
+
+
+def nncf_mix(model: Model, calibration: Calibration, size: int) -> Layers:
+    """int4 or int8 for every layer, by NNCF's own sensitivities, nearest to `size` bytes in all.
+
+    The share of int4 weights is the same in every part, as NNCF sees one part at a time.
+    """
+    parts = [_part(component, model, calibration) for component in components(model.config)]
+    low, high = 0.0, 1.0
+    mixes = []
+    for _ in range(HALVINGS):
+        share = (low + high) / 2
+        mixes.append(_mix(model, parts, share))
+        low, high = (share, high) if model_bytes(model, mixes[-1]) > size else (low, share)
+    return min(mixes, key=lambda layers: abs(model_bytes(model, layers) - size))
+
+
+@dataclass(frozen=True)
+class _Part:
+    name: str
+    graph: Any
+    owners: Mapping[bytes, str]
+    """Layers by the content of their weights: the converter renames and transposes those."""
+    captured: list[dict[str, np.ndarray]]
+
+
+def _part(component: Component, model: Model, calibration: Calibration) -> _Part:
+    module = component.build(model)
+    weights = {path: layer.weight.detach().numpy() for path, layer in linears(module).items()}
+    owners = {_key(w): path for path, weight in weights.items() for w in (weight, weight.T)}
+    captured = [dict(one) for one in calibration.spaced(component.name, SEEN)]
+    return _Part(component.name, trace(component, module)[0], owners, captured)
+
+
+def _mix(model: Model, parts: Sequence[_Part], share: float) -> Layers:
+    chosen = uniform(model, Precision.INT8)
+    for part in parts:
+        chosen |= {f"{part.name}.{path}": kind for path, kind in _compressed(part, share)}
+    return chosen
+
+
+def _compressed(part: _Part, share: float) -> Iterator[tuple[str, Precision]]:
+    import nncf
+
+    model = converted(part.graph)
+    layers = {m.get_friendly_name(): part.owners[_key(_source(m).data)] for m in _products(model)}
+    with quiet("nncf"):
+        nncf.compress_weights(
+            model,
+            mode=nncf.CompressWeightsMode.INT4_SYM,
+            ratio=share,
+            group_size=BLOCK,
+            all_layers=True,
+            backup_mode=nncf.BackupMode.INT8_SYM,
+            sensitivity_metric=nncf.SensitivityMetric.MAX_ACTIVATION_VARIANCE,
+            dataset=nncf.Dataset(part.captured),
+            subset_size=len(part.captured),
+            advanced_parameters=nncf.AdvancedCompressionParameters(
+                group_size_fallback_mode=nncf.GroupSizeFallbackMode.IGNORE
+            ),
+        )
+    for product in _products(model):
+        kind = _source(product).get_element_type().get_type_name()
+        if kind in _KINDS:
+            yield layers[product.get_friendly_name()], _KINDS[kind]
+
+
+def _key(weight: np.ndarray) -> bytes:
+    return np.ascontiguousarray(weight, np.float16).tobytes()
+
+
+def _products(model: Any) -> list[Any]:
+    """The matrix products whose second factor comes from a constant."""
+    nodes = [node for node in model.get_ops() if node.get_type_name() == "MatMul"]
+    return [node for node in nodes if _source(node).get_type_name() == "Constant"]
+
+
+def _source(product: Any) -> Any:
+    node = product.input_value(1).get_node()
+    while node.get_type_name() != "Constant" and node.get_input_size():
+        node = node.input_value(0).get_node()
+    return node

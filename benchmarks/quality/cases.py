@@ -1,0 +1,144 @@
+"""What is compared over steps: a teacher, however sampled, a regressor, and students."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ...core.audio import RATE_HZ
+from ...core.sampler import Sample, ddim, multistep, timesteps
+from ...core.spec import Array, Runner
+from ...distill.shortcut import PART, OnGrid, TwoTimeDenoiser
+from ...families.hiresldm.components import components
+from ...families.hiresldm.model import Model, load, load_part
+from ...runtimes.on_torch import runner
+from ...runtimes.restorer import Restorer
+from ..speed.memory import Memory
+from ..speed.timing import ClockedRestorer
+from .evaluation import System
+from .testset import Pair
+
+TEACHER_STEPS = (1, 2, 4, 8, 16, 32)
+SECOND_ORDER_STEPS = (4, 8, 16, 32)
+"""With fewer steps the second-order sampler has none but its first and last, which are `ddim`'s."""
+STUDENT_STEPS = (1, 2, 4)
+WARM_START = 0.5
+BEFORE_SAMPLER = ("recovery", "encoder")
+TEACHER, REGRESSOR = "teacher", "regressor"
+DDIM, MULTISTEP, WARM = "ddim", "multistep", "ddim, warm start"
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One line of the table: a system, how it is sampled, in how many steps."""
+
+    system: str
+    sampler: str
+    steps: int
+    restorer: Restorer
+    clocked: ClockedRestorer
+    """The same, which remembers nothing."""
+    noisy: bool = True
+    """Whether the seed makes a difference."""
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What names the case."""
+        return {"system": self.system, "sampler": self.sampler, "steps": self.steps}
+
+    def restore(self, wave: Array, seed: int) -> Array:
+        """The restored wave (N,) at 48 kHz."""
+        return self.restorer(wave, RATE_HZ, steps=self.steps, seed=seed)
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A case with one seed."""
+
+    case: Case
+    seed: int
+
+    def system(self, run: Callable[[Pair], Array] | None = None) -> System:
+        """The trial as a system to be scored; `run` replaces plain restoring."""
+        name = f"{self.case.system}, {self.case.sampler}, seed {self.seed}"
+        return System(name, self.case.steps, run or self.restore)
+
+    def restore(self, pair: Pair) -> Array:
+        """The restored wave (N,) of a pair."""
+        return self.case.restore(pair.damaged, self.seed)
+
+
+def teacher_cases(folder: Path, memory: Memory) -> list[Case]:
+    """The teacher with both samplers, and warm-started from the recovered latent."""
+    made = _Maker(load(folder), memory)
+    return [
+        *(made.case(TEACHER, DDIM, n, ddim) for n in TEACHER_STEPS),
+        *(made.case(TEACHER, MULTISTEP, n, multistep) for n in SECOND_ORDER_STEPS),
+        *(made.case(TEACHER, WARM, n, ddim, start=WARM_START) for n in STUDENT_STEPS),
+    ]
+
+
+def regressor_cases(folder: Path, memory: Memory) -> list[Case]:
+    """The direct regressor, which has no noise and so one step."""
+    return [_Maker(load(folder), memory).case(REGRESSOR, DDIM, 1, ddim, noisy=False)]
+
+
+def student_cases(name: str, folder: Path, memory: Memory) -> list[Case]:
+    """A student as it ships, and where it has two times, also with both of them."""
+    model = load(folder)
+    made = _Maker(model, memory)
+    cases = [made.case(name, DDIM, n, ddim) for n in STUDENT_STEPS]
+    if not (folder / f"{PART}.safetensors").exists():
+        return cases
+    network = TwoTimeDenoiser(model.config)
+    load_part(network, folder / f"{PART}.safetensors")
+    return [
+        *cases,
+        *(
+            made.case(f"{name}, two times", DDIM, n, ddim, OnGrid(network, timesteps(n, 1.0)))
+            for n in STUDENT_STEPS[1:]
+        ),
+    ]
+
+
+class _Maker:
+    """Makes the cases of one model; what comes before the sampler is worked out once for all."""
+
+    def __init__(self, model: Model, memory: Memory) -> None:
+        self._config = model.config
+        modules = {part.name: part.build(model) for part in components(model.config)}
+        self._runners = {p.name: runner(p, modules[p.name]) for p in components(model.config)}
+        self._remembering = self._runners | {
+            name: memory.remembering(self._runners[name], modules[name]) for name in BEFORE_SAMPLER
+        }
+
+    def case(
+        self,
+        system: str,
+        sampler: str,
+        steps: int,
+        sample: Sample[Array],
+        denoiser: nn.Module | None = None,
+        *,
+        start: float = 1.0,
+        noisy: bool = True,
+    ) -> Case:
+        """One line of the table, with another denoiser than the model's own if one is given."""
+        own: dict[str, Runner] = {}
+        if denoiser is not None:
+            part = next(p for p in components(self._config) if p.name == "denoiser")
+            own["denoiser"] = runner(part, denoiser.eval())
+        options: dict[str, Any] = {"default_steps": steps, "sample": sample}
+        sizes = (self._config.front, {steps: timesteps(steps, start)})
+        plain = Restorer(self._remembering | own, *sizes, **options)
+        clocked = ClockedRestorer(self._runners | own, *sizes, **options)
+        return Case(system, sampler, steps, plain, clocked, noisy)
+
+
+def trials(cases: Iterable[Case], seeds: Sequence[int]) -> list[Trial]:
+    """Every case with every seed; one seed where it makes no difference."""
+    return [Trial(case, seed) for case in cases for seed in (seeds if case.noisy else seeds[:1])]

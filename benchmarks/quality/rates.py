@@ -1,0 +1,16 @@
+"""The rate at which most metrics judge."""
+
+from __future__ import annotations
+
+import numpy as np
+import soxr
+
+from ...core.audio import RATE_HZ
+from ...core.spec import Array
+
+JUDGED_HZ = 16_000
+
+
+def at_16_khz(wave: Array) -> Array:
+    """A wave (N,) at 48 kHz as (N / 3,) at 16 kHz."""
+    return np.asarray(soxr.resample(wave, RATE_HZ, JUDGED_HZ), np.float32)

@@ -1,0 +1,111 @@
+"""Where the clips of an evaluation come from: drawn from a corpus, or files as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from ...audio.formats import READ_SUFFIXES
+from ...audio.reader import read_mono
+from ...core.audio import RATE_HZ
+from ...core.errors import UsageError
+from ...core.spec import Array
+from ...training.data.material import SHORTEST_S
+from .testset import CLASSES, LONGEST_S, Pair, pairs
+
+RECORDED = "recorded"
+"""The class of a file that lies at the top of its folder; others are of their folder's class."""
+
+_FRAME = 2048
+_BAND_HZ = 250.0
+_RANGE_DB = 60.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """Clips to be evaluated, how many they are, and whether they have clean versions."""
+
+    pairs: Iterable[Pair]
+    count: int
+    referenced: bool
+
+
+def source_of(
+    data: Path | None,
+    split: str,
+    *,
+    seed: int,
+    per_class: int,
+    degraded: Path | None = None,
+    clean: Path | None = None,
+) -> Source:
+    """Seeded damage of a corpus (see `testset.pairs`), or recordings as they are (`recorded`).
+
+    Raises `UsageError` unless exactly one of `data` and `degraded` is given.
+    """
+    if (data is None) == (degraded is None) or (clean and degraded is None):
+        raise UsageError("give clips either as --data, or as --degraded with or without --clean")
+    if degraded:
+        return recorded(degraded, clean)
+    made = pairs(cast("Path", data), split, seed=seed, per_class=per_class)
+    return Source(made, per_class * len(CLASSES), referenced=True)
+
+
+def recorded(degraded: Path, clean: Path | None) -> Source:
+    """Every audio file below `degraded`, with its namesake below `clean` where that is given.
+
+    The folder of a file is its class, and every file counts as another speaker. Raises
+    `UsageError` for a folder without audio, a file without namesake, and clips that are too short
+    or of unequal length.
+    """
+    names = sorted(
+        path.relative_to(degraded)
+        for path in degraded.rglob("*")
+        if path.suffix.lower() in READ_SUFFIXES
+    )
+    if not names:
+        raise UsageError(f"{degraded}: no audio files; accepted are {' '.join(READ_SUFFIXES)}")
+    if clean and (lone := [name for name in names if not (clean / name).is_file()]):
+        raise UsageError(f"{clean} has no {lone[0]}; a clean file of the same name is needed")
+    made = (_recorded(degraded, clean, name) for name in names)
+    return Source(made, len(names), referenced=clean is not None)
+
+
+def bandwidth_hz(wave: Array) -> float:
+    """Up to which frequency a wave (N,) at 48 kHz holds sound.
+
+    That is the top of the highest 250 Hz band whose loud frames (98th percentile) come within
+    60 dB of the strongest band's: a file of 48 kHz often holds less.
+    """
+    frames = np.lib.stride_tricks.sliding_window_view(np.pad(wave, (0, _FRAME)), _FRAME)[::_FRAME]
+    power = np.abs(np.fft.rfft(frames * np.hanning(_FRAME))) ** 2
+    band = (np.fft.rfftfreq(_FRAME, 1 / RATE_HZ)[:-1] // _BAND_HZ).astype(int)
+    starts = np.flatnonzero(np.diff(band, prepend=-1))
+    levels = np.add.reduceat(power[:, :-1], starts, axis=1) / np.diff(starts, append=len(band))
+    loud = np.quantile(levels, 0.98, axis=0)
+    heard = np.flatnonzero(loud >= loud.max() * 10 ** (-_RANGE_DB / 10))
+    return float((heard[-1] + 1) * _BAND_HZ)
+
+
+def _recorded(degraded: Path, clean: Path | None, name: Path) -> Pair:
+    damaged = _clip(degraded / name)
+    reference = _clip(clean / name) if clean else None
+    if reference is not None and reference.shape != damaged.shape:
+        raise UsageError(
+            f"{name} has {len(damaged)} samples at 48 kHz and its clean version {len(reference)}; "
+            "they must be equal"
+        )
+    kind = "/".join(name.parent.parts) or RECORDED
+    limit_hz = RATE_HZ / 2 if reference is None else bandwidth_hz(reference)
+    return Pair(kind, (), name.stem, str(name), limit_hz, reference, damaged)
+
+
+def _clip(path: Path) -> Array:
+    wave = read_mono(path)[: int(LONGEST_S * RATE_HZ)]
+    if len(wave) < SHORTEST_S * RATE_HZ:
+        raise UsageError(f"{path} is shorter than the {SHORTEST_S:g} s that scores need")
+    return wave

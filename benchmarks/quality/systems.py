@@ -1,0 +1,133 @@
+"""The systems of a comparison: the input, a model's stages, whole chains, open peers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from ...core.audio import RATE_HZ
+from ...core.errors import UsageError
+from ...core.loudness import gain_to
+from ...core.restorer import measure
+from ...core.spec import Array
+from ...families.hiresldm.frontend import istft, log_mel, stft
+from ...runtimes.restorer import Restorer
+from ..peers.load import Peer
+from .evaluation import System
+from .testset import Pair
+
+CHAIN = "chain"
+"""The row of a bundle that is given no name of its own."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A bundle (None: the embedded one) on one engine at one precision, by the name of its row."""
+
+    name: str
+    bundle: Path | None
+    backend: str
+    precision: str | None
+
+
+class StagedRestorer(Restorer):
+    """A restorer that can also decode a clean latent: the best that its decoder can give."""
+
+    def round_trip(self, damaged: Array, clean: Array) -> Array:
+        """The decoder's output (N,) from the latent of `clean` and the recovered `damaged` wave.
+
+        Both are (N,) at 48 kHz and are brought to the model's level by the gain of `damaged`.
+        """
+        gain = gain_to(self.front.loudness_lufs, measure([damaged[:, None]], 1)[0])
+        hop = self.front.latent_hop
+
+        def decode(wave: Array, first_frame: int) -> Array:
+            spoken = clean[first_frame * hop :][: len(wave)] * np.float32(gain)
+            spoken = np.pad(spoken, (0, len(wave) - len(spoken)))
+            mel = log_mel(stft(spoken, self.front), self.front)[None]
+            latent = self._runners["encoder"]({"log_mel": mel})["latent"]
+            recovered = self._recover(stft(wave, self.front))[None]
+            made = self._runners["decoder"]({"latent": latent, "recovered": recovered})
+            return istft(made["restored"][0], self.front)
+
+        return self._run(damaged, RATE_HZ, decode)
+
+
+def variants(
+    bundles: Sequence[str], backends: Sequence[str], precisions: Sequence[str]
+) -> tuple[Variant, ...]:
+    """Every bundle, given as DIR or NAME=DIR, on every engine at every precision.
+
+    Rows are called by the bundle's name, and by engine and precision where these are given.
+    Raises `UsageError` for two bundles of one name.
+    """
+    named = [_named(text) for text in bundles] or [(CHAIN, None)]
+    if len(dict(named)) < len(named):
+        raise UsageError("two bundles have the same name; tell them apart as NAME=DIR")
+    engines: list[str | None] = [*backends] or [None]
+    stored: list[str | None] = [*precisions] or [None]
+    return tuple(
+        Variant("/".join(filter(None, (name, engine, kept))), path, engine or "ort", kept)
+        for (name, path), engine, kept in product(named, engines, stored)
+    )
+
+
+def load(variant: Variant, *, threads: int | None) -> StagedRestorer:
+    """Open a variant; raises as `Restorer.load` does."""
+    return StagedRestorer.load(
+        variant.bundle, backend=variant.backend, precision=variant.precision, threads=threads
+    )
+
+
+def systems_of(
+    restorers: Mapping[str, StagedRestorer],
+    steps: Sequence[int],
+    peers: Sequence[Peer] = (),
+    *,
+    seed: int,
+    referenced: bool = True,
+) -> tuple[System, ...]:
+    """Every row of a comparison: input, stages of the first restorer, chains, peers.
+
+    Each named restorer runs the numbers of steps that it offers, its default for none. The
+    autoencoder round trip needs clean versions (`referenced`). Raises `UsageError` for steps that
+    no restorer offers, and for a restorer that offers none of them.
+    """
+    first = next(iter(restorers.values()))
+    made = [
+        System("input", None, lambda pair: pair.damaged),
+        System("recovery", None, lambda pair: first.recover(pair.damaged, RATE_HZ)),
+    ]
+    if referenced:
+        made.append(System("autoencoder", None, lambda p: first.round_trip(p.damaged, p.reference)))
+    for name, restorer in restorers.items():
+        made += [_chain(name, restorer, count, seed) for count in _offered(restorer, steps)]
+    if unknown := set(steps) - {system.steps for system in made}:
+        first.accepted_steps(min(unknown))  # tells what is accepted
+    return (*made, *(_peer(peer) for peer in peers))
+
+
+def _offered(restorer: StagedRestorer, steps: Sequence[int]) -> list[int]:
+    offered = [count for count in steps if count in restorer.sampler]
+    # One that offers none is asked for one all the same: it refuses, telling what it accepts.
+    return offered or [restorer.accepted_steps(steps[0] if steps else None)]
+
+
+def _chain(name: str, restorer: StagedRestorer, steps: int, seed: int) -> System:
+    def run(pair: Pair) -> Array:
+        return restorer(pair.damaged, RATE_HZ, steps=steps, seed=seed)
+
+    return System(name, steps, run)
+
+
+def _peer(peer: Peer) -> System:
+    return System(peer.name, None, lambda pair: peer.enhance(pair.damaged))
+
+
+def _named(text: str) -> tuple[str, Path | None]:
+    name, _, folder = text.rpartition("=")
+    return (name or CHAIN), Path(folder)

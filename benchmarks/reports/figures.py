@@ -1,0 +1,29 @@
+"""Pictures: an empty one to draw on, and one that is written whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...core.errors import BackendMissingError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def blank(width: float, height: float) -> Figure:
+    """An empty figure of this size in inches; raises `BackendMissingError` without matplotlib."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise BackendMissingError(
+            "drawing needs matplotlib; install it with: pip install 'hiresldm[quality]'"
+        ) from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG by way of a temporary file."""
+    partial = path.with_name(f"{path.name}.partial")
+    figure.savefig(partial, dpi=100, format="png")
+    partial.replace(path)

@@ -1,0 +1,190 @@
+"""Weights in, bundle out: every part exported, gated, hashed and listed, or nothing at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from ...calibration.quantize import quantized
+from ...core import manifest as bundles
+from ...core import noise
+from ...core.errors import BackendMissingError, UsageError
+from ...core.manifest import Manifest
+from ...core.sampler import timesteps
+from ...core.spec import Arrays, Artifact, ExportJob, Precision, Runner
+from ...families.hiresldm.components import components
+from ...families.hiresldm.model import Model, load, save_part
+from ...parity import golden
+from ...runtimes import on_torch
+from ..writers.files import settle
+from .captured import probe
+from .gate import Measured, dominated, measure
+from .plan import Plan, Row
+
+STEPS = (1, 2, 4, 8, 16)
+DEFAULT_STEPS = 2
+START = 1.0
+CHECKPOINT = "torch.fp16"
+"""How files of weights are called: fp16 on disk; PyTorch computes with them in float32."""
+GATED = 8
+"""Captured inputs, evenly picked, that an artifact is compared with PyTorch on."""
+
+Started = Callable[[Row], None]
+
+
+@dataclass(frozen=True)
+class Built:
+    """The bundle's manifest, every artifact measured, and why some were left out, by path."""
+
+    manifest: Manifest
+    measured: Sequence[Measured]
+    dropped: Mapping[str, str]
+
+
+def build(
+    model: Model,
+    plan: Plan,
+    out: Path,
+    *,
+    default_steps: int,
+    steps: Sequence[int] = STEPS,
+    overwrite: bool = False,
+    started: Started = lambda _: None,
+) -> Built:
+    """Write the rows of the plan into a new bundle folder `out`; `started` hears of each.
+
+    `steps` are the numbers of sampler steps that the bundle offers.
+
+    Weights are rounded to fp16 first and exported from what was rounded, so that every file and
+    the reference hold the same numbers. Raises `UsageError` where `out` exists and is not to be
+    overwritten, `ParityError` for a file that differs; then nothing is left behind.
+    """
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out} exists; give --overwrite to replace it")
+    if default_steps not in steps:
+        raise UsageError(f"{default_steps} default steps; accepted: {', '.join(map(str, steps))}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".build-") as folder:
+        draft = Path(folder) / "bundle"
+        draft.mkdir()
+        built = _write(model, plan, draft, sorted(steps), default_steps, started)
+        if out.exists():
+            out.rename(Path(folder) / "replaced")
+        shutil.move(draft, out)
+    return built
+
+
+def _write(
+    model: Model,
+    plan: Plan,
+    out: Path,
+    steps: Sequence[int],
+    default_steps: int,
+    started: Started,
+) -> Built:
+    stored = _stored(model, out)
+    measured = _measured(stored, plan, out, started)
+    dropped = dominated(measured)
+    kept = tuple(m.artifact for m in measured if m.artifact.path not in dropped)
+    manifest = Manifest(
+        model=model.config.name,
+        front=model.config.front,
+        sampler={count: timesteps(count, START) for count in steps},
+        default_steps=default_steps,
+        noise_sha256=noise.golden_hash(),
+        artifacts=(*kept, *_checkpoints(kept)),
+    )
+    manifest = golden.write(manifest, out)
+    _remove_unlisted(manifest, out)
+    bundles.save(manifest, out)
+    return Built(manifest, measured, dropped)
+
+
+def _stored(model: Model, out: Path) -> Model:
+    """The model as its fp16 checkpoints in `out` hold it."""
+    for name, part in model.named_children():
+        path = out / f"{name}.safetensors"
+        save_part(part, model.config, path, torch.float16)
+        settle([path], f"{name}.{CHECKPOINT}")
+    return load(out)
+
+
+def _measured(model: Model, plan: Plan, out: Path, started: Started) -> list[Measured]:
+    runners = {c.name: on_torch.runner(c, c.build(model)) for c in components(model.config)}
+    seen = {} if plan.calibration else probe(runners, model.config.front)
+    rows = []
+    for row in plan.rows:
+        started(row)
+        name = row.component.name
+        captured = plan.calibration.samples(name) if plan.calibration else seen[name]
+        rows.append(_row(row, model, plan, out, captured, runners[name]))
+    return rows
+
+
+def _row(
+    row: Row, model: Model, plan: Plan, out: Path, captured: Sequence[Arrays], reference: Runner
+) -> Measured:
+    component, front = row.component, model.config.front
+    module = component.build(model)
+    integers = quantized(component.name, module, row.precision, plan.recipe)
+    few = captured[:: -(-len(captured) // GATED)]
+    samples = captured if row.precision is Precision.W8A8 else few
+    job = ExportJob(component, module, row.precision, out, front, integers, samples)
+    artifact = _exported(row, job, plan.sources)
+    measured = measure(artifact, out, component, reference, few, front)
+    return replace(measured, findings=_findings(artifact, out))
+
+
+def _findings(artifact: Artifact, out: Path) -> list[str]:
+    """What the lint says of a part with fixed lengths: those are for the neural engine."""
+    if not artifact.buckets:
+        return []
+    from ..writers.mlpackage.lint import lint
+
+    return [f"{one.operation} {one.problem}" for one in lint(out / artifact.path)]
+
+
+def _exported(row: Row, job: ExportJob, sources: Mapping[str, str]) -> Artifact:
+    try:
+        artifact = row.exporter.export(job)
+    except ModuleNotFoundError as error:
+        raise BackendMissingError(
+            f"{row}: {error.name} is missing; install it with: pip install 'hiresldm[export]'"
+        ) from error
+    needed = {"recipe": Precision.MIXED, "calibration": Precision.W8A8}
+    used = {name: sha for name, sha in sources.items() if needed[name] is row.precision}
+    return replace(artifact, tools={**artifact.tools, **used})
+
+
+def _checkpoints(artifacts: Sequence[Artifact]) -> list[Artifact]:
+    """The checkpoints that graphs read their weights from, as artifacts of their own."""
+    found = {}
+    for artifact in artifacts:
+        stem = f"{artifact.component}.{CHECKPOINT}."
+        for file in artifact.data:
+            if file.path.startswith(stem):
+                found[file.path] = replace(
+                    artifact,
+                    format="torch",
+                    precision=Precision.FP32,
+                    path=file.path,
+                    sha256=file.sha256,
+                    tools={name: version(name) for name in ("torch", "safetensors")},
+                    data=(),
+                    gate={},
+                )
+    return list(found.values())
+
+
+def _remove_unlisted(manifest: Manifest, out: Path) -> None:
+    """Checkpoints that no graph reads, and what was not worth keeping."""
+    listed = {file.path for file in bundles.files(manifest)}
+    for path in out.iterdir():
+        if path.name not in listed:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,0 +1,162 @@
+"""A written artifact on its engine: near enough to PyTorch, how large, how quick."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ...core.errors import BackendMissingError, ParityError
+from ...core.manifest import bytes_of
+from ...core.metrics import snr_db
+from ...core.spec import Array, Arrays, Artifact, Component, Precision, Runner, Tensor
+from ...families.hiresldm.frontend import FrontEnd
+from ...runtimes.restorer import backends
+
+SANE_DB = {Precision.W8A8: 20.0}
+COARSE_DB = 10.0
+"""Below these it is no coarse rounding but a fault; 10 for precisions that are not named."""
+EXACT_DB = 200.0
+"""Stands for any more, equality too: no float32 arithmetic comes this near."""
+RUNS = 5
+MARGIN = 1.2
+"""Times differ by less than this from run to run, on a busy machine too."""
+INTERPRETED = ("mil",)
+"""Engines that stand in for one that does not run here: their time says nothing."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An artifact's size, worst SNR over the samples, and the least CPU time of a call.
+
+    `parity_db` is None where no engine here opens the format, `ms_per_s`, milliseconds of one
+    core per second of audio, where the engine is only an interpreter. `findings`
+    are what keeps a part meant for the neural engine off it.
+    """
+
+    artifact: Artifact
+    bytes: int
+    engine: str | None
+    parity_db: float | None
+    ms_per_s: float | None
+    findings: Sequence[str] = ()
+
+
+def measure(
+    artifact: Artifact,
+    root: Path,
+    component: Component,
+    reference: Runner,
+    samples: Sequence[Arrays],
+    front: FrontEnd,
+) -> Measured:
+    """Run the artifact; raises `ParityError` below the floor of its precision and for NaN."""
+    size = sum(bytes_of(root / file.path) for file in artifact.files)
+    engine, runner = engine_of(artifact, root)
+    if runner is None:
+        return Measured(artifact, size, None, None, None)
+    fitted = [fit(component, sample, artifact.buckets) for sample in samples]
+    parity_db = min(_worst_db(reference(sample), runner(sample)) for sample in fitted)
+    gated = _gated(artifact, component, min(parity_db, EXACT_DB))
+    timed = engine not in INTERPRETED
+    ms = _ms_per_s(runner, component, fitted[0], front) if timed else None
+    return Measured(gated, size, engine, gated.gate["parity_db"], ms)
+
+
+def _gated(artifact: Artifact, component: Component, parity_db: float) -> Artifact:
+    """The artifact with what was measured of it; raises `ParityError` below its floor."""
+    floor_db = _floor_db(component, Precision(artifact.precision))
+    if not parity_db >= floor_db:
+        raise ParityError(
+            f"{artifact.path}: {parity_db:.1f} dB from PyTorch; accepted: {floor_db:.0f} or more"
+        )
+    return replace(artifact, gate={"parity_db": round(parity_db, 1), "floor_db": floor_db})
+
+
+def dominated(rows: Sequence[Measured]) -> dict[str, str]:
+    """Why artifacts are not worth shipping, by their paths.
+
+    Every part of their format and precision is larger and slower and no nearer to PyTorch than
+    it is in another precision: what is left still makes whole chains.
+    """
+    by_variant: dict[tuple[str, str], dict[str, Measured]] = {}
+    for row in rows:
+        variant = by_variant.setdefault((row.artifact.format, row.artifact.precision), {})
+        variant[row.artifact.component] = row
+    reasons: dict[str, str] = {}
+    for (kind, _), parts in by_variant.items():
+        for (other_kind, precision), others in by_variant.items():
+            if kind == other_kind and all(_beats(others[name], parts[name]) for name in parts):
+                reason = f"larger and slower than {precision}, and not nearer"
+                reasons |= {row.artifact.path: reason for row in parts.values()}
+    return reasons
+
+
+def _beats(other: Measured, row: Measured) -> bool:
+    if None in (row.ms_per_s, other.ms_per_s, row.parity_db, other.parity_db):
+        return False
+    return (
+        row.bytes > other.bytes
+        and row.ms_per_s > MARGIN * other.ms_per_s  # type: ignore[operator]  # not None, see above
+        and row.parity_db <= other.parity_db  # type: ignore[operator]
+    )
+
+
+def fit(component: Component, sample: Arrays, buckets: Sequence[int]) -> Arrays:
+    """The sample repeated or cut to the smallest bucket that holds it, or to the largest."""
+    if not buckets:
+        return sample
+    have = frames_of(component, sample)
+    frames = min((b for b in buckets if b >= have), default=max(buckets))
+    return {
+        tensor.name: _fitted(tensor, sample[tensor.name], frames) for tensor in component.inputs
+    }
+
+
+def frames_of(component: Component, sample: Arrays) -> int:
+    """Latent frames of a sample."""
+    lengths = {
+        sample[tensor.name].shape[axis] // tensor.concrete({"frames": 1})[axis]
+        for tensor in component.inputs
+        for axis, size in enumerate(tensor.shape)
+        if not isinstance(size, int)
+    }
+    return int(lengths.pop())
+
+
+def _fitted(tensor: Tensor, value: Array, frames: int) -> Array:
+    for axis, size in enumerate(tensor.concrete({"frames": frames})):
+        value = np.take(value, np.arange(size) % value.shape[axis], axis=axis)
+    return value
+
+
+def engine_of(artifact: Artifact, root: Path) -> tuple[str | None, Runner | None]:
+    """The first engine made for the format that runs here, and the artifact opened on it."""
+    for name, runtime in backends().items():
+        if artifact.format in runtime.FORMATS:
+            try:
+                return name, runtime.load(artifact, root, threads=1)
+            except BackendMissingError:
+                continue
+    return None, None
+
+
+def _floor_db(component: Component, precision: Precision) -> float:
+    return component.floor_db.get(precision, SANE_DB.get(precision, COARSE_DB))
+
+
+def _worst_db(wanted: Mapping[str, Array], got: Mapping[str, Array]) -> float:
+    return min(snr_db(value, got[name]) for name, value in wanted.items())
+
+
+def _ms_per_s(runner: Runner, component: Component, sample: Arrays, front: FrontEnd) -> float:
+    audio_s = frames_of(component, sample) * front.latent_hop / front.sample_rate_hz
+    taken = []
+    for _ in range(RUNS):
+        began = time.process_time()
+        runner(sample)
+        taken.append(time.process_time() - began)
+    return 1000 * min(taken) / audio_s

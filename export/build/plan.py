@@ -1,0 +1,153 @@
+"""What a build will write, row by row, and what it refuses, before anything is written."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from ...calibration import mixed_precision as recipes
+from ...calibration import store
+from ...calibration.simulation import Layers, linears
+from ...calibration.store import Calibration
+from ...core.errors import UsageError
+from ...core.manifest import sha256_of
+from ...core.quantization import BLOCK, takes_4_bits
+from ...core.spec import Component, Exporter, Precision
+from ...families.hiresldm.components import components
+from ...families.hiresldm.model import Model
+from .. import writers
+
+GRAPH_BYTES = 70_000
+"""About what a part's graph takes beside its weights."""
+_PREFIX = "to_"
+_BITS = {
+    Precision.INT8: 8,
+    Precision.INT4: 8,
+    Precision.W8A8: 8,
+    Precision.PAL6: 6,
+    Precision.PAL4: 4,
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One artifact to be written, and about how large it will be."""
+
+    component: Component
+    exporter: Exporter
+    precision: Precision
+    predicted_bytes: int
+
+    def __str__(self) -> str:
+        return f"{self.component.name} {self.exporter.FORMAT} {self.precision}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All rows, part by part, and what their precisions need."""
+
+    rows: Sequence[Row]
+    recipe: Layers = field(default_factory=dict)
+    calibration: Calibration | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Hashes of the recipe and the calibration, where there are any."""
+
+
+def plan(
+    model: Model,
+    *,
+    formats: Sequence[str],
+    precisions: Sequence[str],
+    parts: Sequence[str] = (),
+    recipe: Path | None = None,
+    calibration: Path | None = None,
+) -> Plan:
+    """Every part (or only `parts`) in every format and precision.
+
+    Raises `UsageError` for a name that is unknown, a precision that a format does not offer, and
+    one that lacks its recipe or calibration; `IntegrityError` for unreadable ones of these.
+    """
+    known = {component.name: component for component in components(model.config)}
+    chosen = [known[_accepted("part", name, known)] for name in parts or known]
+    offered = exporters()
+    writers = [offered[_accepted("format", name, offered)] for name in formats]
+    kinds = [Precision(_accepted("precision", name, list(Precision))) for name in precisions]
+    _refuse(writers, kinds, recipe, calibration)
+    layers = _layers(model, recipe) if recipe else {}
+    captured = store.load(calibration) if calibration else None
+    if captured and Precision.W8A8 in kinds:
+        for component in chosen:
+            captured.samples(component.name)
+    rows = [
+        Row(component, writer, kind, _predicted(model, component, writer, kind, layers))
+        for component in chosen
+        for writer in writers
+        for kind in kinds
+    ]
+    sources = {"recipe": sha256_of(recipe)} if recipe else {}
+    if captured:
+        sources["calibration"] = captured.sha256
+    return Plan(rows, layers, captured, sources)
+
+
+def exporters() -> dict[str, Exporter]:
+    """Exporters by format: every module `to_<name>.py`; none loads its engine yet."""
+    modules = (
+        import_module(f"{writers.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(writers.__path__)
+        if module.name.startswith(_PREFIX)
+    )
+    return {module.FORMAT: cast("Exporter", module) for module in modules}
+
+
+def _accepted(kind: str, name: str, accepted: Mapping[str, object] | Sequence[str]) -> str:
+    if name not in accepted:
+        raise UsageError(f"there is no {kind} '{name}'; accepted: {', '.join(accepted)}")
+    return name
+
+
+def _refuse(
+    writers: Sequence[Exporter],
+    kinds: Sequence[Precision],
+    recipe: Path | None,
+    calibration: Path | None,
+) -> None:
+    for writer in writers:
+        for kind in kinds:
+            if kind not in writer.PRECISIONS:
+                accepted = ", ".join(writer.PRECISIONS)
+                raise UsageError(f"{writer.FORMAT} cannot hold {kind}; accepted: {accepted}")
+    if Precision.MIXED in kinds and not recipe:
+        raise UsageError("mixed needs a recipe; give --recipe, a file of `hiresldm search`")
+    if Precision.W8A8 in kinds and not calibration:
+        raise UsageError("w8a8 needs inputs; give --calibration, a file of `hiresldm calibrate`")
+
+
+def _layers(model: Model, recipe: Path) -> Layers:
+    read = recipes.load(recipe)
+    read.require(linears(model))
+    return read.layers
+
+
+def _predicted(
+    model: Model, component: Component, writer: Exporter, precision: Precision, layers: Layers
+) -> int:
+    module = component.build(model)
+    floats = getattr(writer, "FP32_BITS", 32) if precision is Precision.FP32 else 16
+    total = floats * sum(value.numel() for value in module.state_dict().values())
+    for path, layer in linears(module).items():
+        mixed = precision is Precision.MIXED
+        kind = layers[f"{component.name}.{path}"] if mixed else precision
+        total += layer.weight.numel() * (_bits(layer.weight.shape, kind, floats) - floats)
+    return int(total / 8) + GRAPH_BYTES
+
+
+def _bits(shape: Sequence[int], precision: Precision, floats: int) -> float:
+    """Bits that a weight (inputs, outputs) takes, its scale included."""
+    if precision is Precision.INT4 and takes_4_bits(*shape):
+        return 4 + 16 / BLOCK
+    return _BITS.get(precision, floats)

@@ -1,0 +1,102 @@
+"""A PyTorch part as a MIL program, in memory."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
+from functools import lru_cache
+from io import StringIO
+from typing import Any
+
+import numpy as np
+
+from ....core.errors import ExportError
+from ....core.spec import Dim, ExportJob, Precision, Tensor
+from ..quiet import quiet
+from ..tracing import dynamic
+
+_EXAMPLE_FRAMES = 50
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Silence coremltools: progress bars, untested versions, and what it cannot do off a Mac."""
+    with quiet("coremltools"), redirect_stderr(StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def convert(job: ExportJob, buckets: Sequence[int]) -> Any:
+    """The part as a MIL program that computes in fp16, or in fp32 where the precision is fp32.
+
+    Its inputs and outputs are float32. It takes the numbers of latent frames in `buckets`, or any
+    number within the bounds of the component where `buckets` is empty. Raises `ExportError` for a
+    part that coremltools cannot convert.
+    """
+    import coremltools as ct
+
+    component = job.component
+    compute = ct.precision.FLOAT32 if job.precision == Precision.FP32 else ct.precision.FLOAT16
+    try:
+        return ct.convert(
+            _trace(job.module, component.inputs),
+            inputs=[_input(tensor, buckets) for tensor in component.inputs],
+            outputs=[ct.TensorType(name=t.name, dtype=np.float32) for t in component.outputs],
+            convert_to="milinternal",
+            compute_precision=compute,
+            minimum_deployment_target=ct.target.iOS18,
+        )
+    except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+        raise ExportError(f"coreml: {component.name} cannot be converted: {error}") from error
+
+
+def finish(program: Any) -> Any:
+    """The program as a Core ML model, with no further change to its operations."""
+    import coremltools as ct
+
+    return ct.convert(
+        program,
+        source="milinternal",
+        convert_to="mlprogram",
+        pass_pipeline=ct.PassPipeline.EMPTY,
+        minimum_deployment_target=ct.target.iOS18,
+        skip_model_load=True,
+    )
+
+
+# A part is traced once for all its precisions, which follow one another in a build.
+@lru_cache(maxsize=1)
+def _trace(module: Any, inputs: tuple[Tensor, ...]) -> Any:
+    import torch
+
+    dims: dict[str, Any] = {}
+    program = torch.export.export(
+        module,
+        tuple(torch.zeros(tensor.concrete({"frames": _EXAMPLE_FRAMES})) for tensor in inputs),
+        dynamic_shapes=tuple(dynamic(tensor.shape, dims) for tensor in inputs),
+        strict=False,
+    )
+    return program.run_decompositions({})
+
+
+def _input(tensor: Tensor, buckets: Sequence[int]) -> Any:
+    import coremltools as ct
+
+    if all(isinstance(axis, int) for axis in tensor.shape):
+        shape = ct.Shape(tensor.concrete({}))
+    elif buckets:
+        shapes = [tensor.concrete({"frames": bucket}) for bucket in buckets]
+        shape = ct.EnumeratedShapes(shapes=shapes, default=shapes[0])
+    else:
+        shape = ct.Shape(tuple(_range(axis) for axis in tensor.shape))
+    return ct.TensorType(name=tensor.name, shape=shape, dtype=np.float32)
+
+
+def _range(axis: int | Dim | tuple[int, Dim]) -> Any:
+    import coremltools as ct
+
+    if isinstance(axis, int):
+        return axis
+    multiple, dim = axis if isinstance(axis, tuple) else (1, axis)
+    return ct.RangeDim(multiple * dim.low, multiple * dim.high, default=multiple * dim.example)

@@ -1,0 +1,97 @@
+"""Weights as integers in an ONNX graph: DequantizeLinear, its blocks, and reading them back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ....core.errors import ExportError
+from ....core.quantization import Quantized, dequantize
+from ..tracing import replace
+
+STORED = ".stored"
+"""Ends the name of what the file holds where the graph computes with something wider."""
+STATIC = "_quantized"
+"""The same, in the words of ONNX Runtime's own quantizer."""
+_SCALE = ".scale"
+
+
+def store_integers(model: Any, quantized: Mapping[str, Quantized]) -> None:
+    """Give the weights their integers and a DequantizeLinear each, in place.
+
+    Raises `ExportError` for a weight that the graph does not hold under its name.
+    """
+    names = {initializer.name for initializer in model.graph.initializer}
+    if missing := sorted(quantized.keys() - names):
+        raise ExportError(f"the graph lacks the weights {', '.join(missing)}")
+    kept = [i for i in model.graph.initializer if i.name not in quantized]
+    nodes: list[Any] = []
+    for name, weight in quantized.items():
+        tensors, node = _dequantized(name, weight)
+        kept += tensors
+        nodes.append(node)
+    replace(model.graph.initializer, kept)
+    replace(model.graph.node, [*nodes, *model.graph.node])
+
+
+def _dequantized(name: str, weight: Quantized) -> tuple[list[Any], Any]:
+    import onnx
+    from onnx import numpy_helper
+
+    stored, scale = name + STORED, name + _SCALE
+    layout: dict[str, Any]
+    if weight.bits == 4:
+        data, kind = pack(weight.integers).tobytes(), onnx.TensorProto.INT4
+        values, layout = weight.scale, {"axis": 0, "block_size": weight.block}
+    else:
+        data, kind = weight.integers.tobytes(), onnx.TensorProto.INT8
+        values, layout = weight.scale[0], {"axis": 1}
+    integers = onnx.TensorProto(
+        name=stored, data_type=kind, dims=weight.integers.shape, raw_data=data
+    )
+    node = onnx.helper.make_node("DequantizeLinear", [stored, scale], [name], **layout)
+    return [integers, numpy_helper.from_array(values, scale)], node
+
+
+def round_weights(model: Any, quantized: Mapping[str, Quantized]) -> None:
+    """Give the weights the float values that their integers stand for, in place."""
+    from onnx import numpy_helper
+
+    for initializer in model.graph.initializer:
+        if initializer.name in quantized:
+            value = dequantize(quantized[initializer.name])
+            initializer.CopyFrom(numpy_helper.from_array(value, initializer.name))
+
+
+def pack(integers: np.ndarray) -> np.ndarray:
+    """4-bit integers two to a byte, the first one low: the layout of ONNX and OpenVINO alike."""
+    flat = integers.reshape(-1).astype(np.uint8) & 15
+    return np.asarray(flat[0::2] | flat[1::2] << 4, np.uint8)
+
+
+def unpack(data: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The 4-bit integers of `pack` as int8 of this shape."""
+    pairs = np.stack([data & 15, data >> 4], axis=-1).reshape(-1)
+    return np.asarray((pairs ^ 8).astype(np.int8) - 8, np.int8).reshape(shape)
+
+
+def read_integers(path: Path) -> dict[str, np.ndarray]:
+    """Integers (inputs, outputs) of a file's weights by state-dict key, one int8 each."""
+    import onnx
+
+    kinds = {onnx.TensorProto.INT4, onnx.TensorProto.INT8}
+    graph = onnx.load(path, load_external_data=False).graph
+    # Zero points have one axis, weights of depthwise convolutions three.
+    weights = [t for t in graph.initializer if t.data_type in kinds and len(t.dims) == 2]
+    return {t.name.removesuffix(STORED).removesuffix(STATIC): _integers(t) for t in weights}
+
+
+def _integers(tensor: Any) -> np.ndarray:
+    import onnx
+
+    if tensor.data_type == onnx.TensorProto.INT4:
+        return unpack(np.frombuffer(tensor.raw_data, np.uint8), tuple(tensor.dims))
+    return np.asarray(onnx.numpy_helper.to_array(tensor), np.int8)

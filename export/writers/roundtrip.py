@@ -1,0 +1,38 @@
+"""A written file is read back: what it holds must be what was meant.
+
+Converters have corrupted weights without a word (odd blocks, transposed constants, fp16 overflow);
+no figure of sound finds one flipped weight among millions, a comparison does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ...core.errors import ParityError
+from ...core.quantization import Quantized
+
+
+def check_integers(
+    path: Path, got: Mapping[str, np.ndarray], meant: Mapping[str, Quantized]
+) -> None:
+    """Raise `ParityError` unless the file's integers are exactly the ones meant."""
+    if got.keys() != meant.keys():
+        raise ParityError(f"{path}: holds integers of {sorted(got)}, not of {sorted(meant)}")
+    for name, weight in meant.items():
+        if not np.array_equal(got[name], weight.integers):
+            raise ParityError(f"{path}: the integers of {name} are not the ones written")
+
+
+def check_floats(
+    path: Path, got: Mapping[str, np.ndarray], meant: Mapping[str, np.ndarray], slack: float
+) -> None:
+    """Raise `ParityError` for weights missing or off by more than `slack` of their largest."""
+    for name, weight in meant.items():
+        if name not in got:
+            raise ParityError(f"{path}: does not hold {name}")
+        error = np.abs(got[name].reshape(weight.shape) - weight).max(initial=0.0)
+        if not error <= slack * np.abs(weight).max(initial=0.0):
+            raise ParityError(f"{path}: {name} was stored with an error of {error:.3g}")

@@ -1,0 +1,128 @@
+"""ONNX: one graph per part.
+
+fp32 computes in float32 and reads its weights from the checkpoint beside it, so that a bundle holds
+them once for PyTorch and ONNX alike. Every other precision is one file that needs no other. int8,
+int4 and mixed are weights alone: a graph that computes in float32 after DequantizeLinear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import UsageError
+from ...core.spec import Arrays, Artifact, Component, ExportJob, Precision
+from ...core.weights import weights_file
+from ...families.hiresldm.frontend import FrontEnd
+from .boundary import at_edge
+from .files import contract, described, settle
+from .onnx_graph.floats import narrow, refer
+from .onnx_graph.fp16 import to_fp16
+from .onnx_graph.integers import STORED, read_integers, round_weights, store_integers
+from .onnx_graph.static import to_w8a8
+from .roundtrip import check_floats, check_integers
+from .tracing import strip_names, trace
+
+FORMAT = "onnx"
+PRECISIONS = (
+    Precision.FP32,
+    Precision.FP16,
+    Precision.INT8,
+    Precision.INT4,
+    Precision.W8A8,
+    Precision.MIXED,
+)
+FP32_BITS = 16
+"""A weight of an fp32 part takes this much on disk: it lies in the checkpoint, as fp16."""
+SLACK = {Precision.FP16: 2.0**-11}
+"""How far a float weight may be off, as a fraction of its tensor's largest, by rounding alone."""
+
+__all__ = ["FORMAT", "FP32_BITS", "PRECISIONS", "export", "read_integers"]
+
+
+def export(job: ExportJob) -> Artifact:
+    """Write the part below `job.out`; fp32 needs the part's checkpoint to be there already.
+
+    Raises `UsageError` for a precision this format does not offer or w8a8 without calibration,
+    and `ParityError` where the written file does not hold what was meant.
+    """
+    check(job)
+    import onnx
+
+    model, tools = trace(job.component, job.module)
+    data: list[Path] = []
+    if job.precision is Precision.FP32:
+        data = [weights_file(job.out, job.component.name)]
+        refer(model, data[0], job.module)
+    else:
+        model, more = _converted(model, job)
+        tools = (*tools, *more)
+        strip_names(model)
+    _describe(model, job.component, job.front)
+    draft = job.out / f"{job.component.name}.draft.onnx"
+    onnx.save(model, draft)
+    onnx.checker.check_model(draft, full_check=True)
+    check_integers(draft, read_integers(draft), job.quantized)
+    slack = SLACK.get(job.precision, 0.0)
+    check_floats(draft, read_floats(draft), floats_meant(job), slack)
+    (path,) = settle([draft], f"{job.component.name}.{FORMAT}.{job.precision}")
+    return described(job, FORMAT, [path, *data], tools)
+
+
+def check(job: ExportJob) -> None:
+    """Raise `UsageError` for a job this format cannot do."""
+    if job.precision not in PRECISIONS:
+        raise UsageError(f"onnx: no precision '{job.precision}'; there is {', '.join(PRECISIONS)}")
+    if job.precision is Precision.W8A8 and not job.calibration:
+        raise UsageError("onnx: w8a8 needs calibration samples")
+
+
+def floats_meant(job: ExportJob) -> dict[str, np.ndarray]:
+    """The weights of layers that the file must hold as floats, by state-dict key."""
+    return {
+        name: value.detach().numpy()
+        for name, value in job.module.state_dict().items()
+        if name.endswith(".weight") and value.ndim > 1 and name not in job.quantized
+    }
+
+
+def read_floats(path: Path) -> Mapping[str, np.ndarray]:
+    """Weights of a file that are no matrices of integers, by state-dict key, widened."""
+    import onnx
+    from onnx import numpy_helper
+
+    base = str(path.parent)
+    kinds = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16}
+    return {
+        tensor.name.removesuffix(STORED): numpy_helper.to_array(tensor, base).astype(np.float32)
+        for tensor in onnx.load(path, load_external_data=False).graph.initializer
+        if tensor.data_type in kinds
+    }
+
+
+def _converted(model: Any, job: ExportJob) -> tuple[Any, tuple[str, ...]]:
+    if job.precision is Precision.FP16:
+        samples: Sequence[Arrays] = job.calibration or [job.component.sample(frames=37, seed=1)]
+        half, _ = to_fp16(model, samples, job.component.floor_db[Precision.FP16])
+        return half, ("onnxruntime",)
+    if job.precision is Precision.W8A8:
+        # From what the integers stand for, ONNX Runtime arrives at the very same integers.
+        round_weights(model, job.quantized)
+        static = to_w8a8(model, job.calibration)
+        store_integers(static, {k: v for k, v in job.quantized.items() if at_edge(k)})
+        narrow(static)
+        return static, ("onnxruntime",)
+    store_integers(model, job.quantized)
+    narrow(model)
+    return model, ()
+
+
+def _describe(model: Any, component: Component, front: FrontEnd) -> None:
+    """Write the audio contract into the graph, where a host without the manifest can read it."""
+    import onnx
+
+    onnx.helper.set_model_props(model, contract(component.name, front))
+    model.producer_name = "hiresldm"

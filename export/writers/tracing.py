@@ -1,0 +1,105 @@
+"""A part as an ONNX graph in memory, weights inside: where the ONNX and OpenVINO files begin."""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+from typing import Any
+
+from ...core.errors import ExportError
+from ...core.spec import Component, Dim, Tensor
+from .quiet import quiet
+
+OPSET = 21
+"""The first with 4-bit integers and blocks in DequantizeLinear."""
+NEVER_IN_GRAPH = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "STFT")
+
+
+def trace(component: Component, module: Any) -> tuple[Any, tuple[str, ...]]:
+    """A fresh float32 ModelProto of the part, and the packages that made it.
+
+    Initializers bear the names of the module's state dict. Raises `ExportError` for a graph with
+    operators that are the host's.
+    """
+    import onnx
+
+    names = tuple(tensor.name for tensor in component.outputs)
+    data, tools = _traced(module, component.inputs, names)
+    return onnx.load_from_string(data), tools
+
+
+# A part is traced once for all its formats and precisions, which follow one another in a build.
+@lru_cache(maxsize=1)
+def _traced(
+    module: Any, inputs: tuple[Tensor, ...], outputs: tuple[str, ...]
+) -> tuple[bytes, tuple[str, ...]]:
+    import onnxsim
+
+    model = _export(module, inputs, outputs)
+    _strip(model)
+    tools: tuple[str, ...] = ("torch", "onnx", "onnxscript")
+    simplified, equal = onnxsim.simplify(model)
+    if equal and len(simplified.graph.node) < len(model.graph.node):
+        model, tools = simplified, (*tools, "onnxsim")
+    found = {node.op_type for node in model.graph.node} & set(NEVER_IN_GRAPH)
+    if found:
+        raise ExportError(f"{', '.join(sorted(found))} in the graph must be left to the host")
+    return model.SerializeToString(), tools
+
+
+def _export(module: Any, inputs: tuple[Tensor, ...], outputs: tuple[str, ...]) -> Any:
+    import torch
+
+    dims: dict[str, Any] = {}
+    with warnings.catch_warnings(), quiet("torch.onnx"):
+        # torch's exporter warns of its own deprecated calls and of inputs that share an axis.
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module,
+            tuple(torch.zeros(tensor.concrete({"frames": 50})) for tensor in inputs),
+            dynamo=True,
+            opset_version=OPSET,
+            external_data=False,
+            input_names=[tensor.name for tensor in inputs],
+            output_names=outputs,
+            dynamic_shapes=tuple(dynamic(tensor.shape, dims) for tensor in inputs),
+            verbose=False,
+        )
+    if program is None:  # torch returns None only where it writes the file itself
+        raise ExportError("torch gave no ONNX program")
+    return program.model_proto
+
+
+def dynamic(shape: tuple[int | Dim | tuple[int, Dim], ...], dims: dict[str, Any]) -> Any:
+    """`Dim`s in torch's words; one torch Dim for each name, so that inputs share it."""
+    from torch.export import Dim as TorchDim
+
+    axes: dict[int, Any] = {}
+    for index, axis in enumerate(shape):
+        if isinstance(axis, int):
+            continue
+        multiple, dim = axis if isinstance(axis, tuple) else (1, axis)
+        own = dims.setdefault(dim.name, TorchDim(dim.name, min=dim.low, max=dim.high))
+        axes[index] = own if multiple == 1 else multiple * own
+    return axes
+
+
+def _strip(model: Any) -> None:
+    """Drop the exporter's stack traces: they hold paths of the machine that built the graph."""
+    for node in model.graph.node:
+        scope = [prop for prop in node.metadata_props if prop.key == "pkg.torch.onnx.name_scopes"]
+        replace(node.metadata_props, scope)
+
+
+def replace(repeated: Any, items: list[Any]) -> None:
+    """Make a protobuf list hold exactly these messages."""
+    copies = [item.__class__.FromString(item.SerializeToString()) for item in items]
+    del repeated[:]
+    repeated.extend(copies)
+
+
+def strip_names(model: Any) -> None:
+    """Drop shapes and scopes that only help a reader: a tenth of a 4-bit file."""
+    replace(model.graph.value_info, [])
+    for node in model.graph.node:
+        replace(node.metadata_props, [])

@@ -1,0 +1,154 @@
+"""Waveform to spectrum and back, on NumPy: what every backend's host does around the networks.
+
+Spectra cross the border of a part power-law compressed and as real pairs, shape (T, 2 * bins),
+real parts first: values stay near one, which fp16 and integer engines need.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from ...core.spec import Array
+
+_MOST_OVERLAP = 32
+_LARGEST_FFT, _MOST_BANDS, _MOST_CHANNELS = 16_384, 1024, 4096
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """The audio contract of a model; a bundle carries it and every host obeys it."""
+
+    sample_rate_hz: int = 48_000
+    n_fft: int = 2048
+    hop: int = 480
+    mel_bands: int = 128
+    compression: float = 0.3
+    """Exponent on the magnitude of every spectrum that enters or leaves a network."""
+    loudness_lufs: float = -20.0
+    latent_channels: int = 64
+    latent_hop: int = 960
+    """Samples per latent frame; signals are padded to a multiple of it."""
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that no host could work with, in bounded memory; raises ValueError."""
+        accepted = {
+            "sample_rate_hz": self.sample_rate_hz == FrontEnd.sample_rate_hz,
+            "n_fft": 2 <= self.n_fft <= _LARGEST_FFT and self.n_fft % 2 == 0,
+            "hop": self.n_fft <= self.hop * _MOST_OVERLAP <= self.n_fft * _MOST_OVERLAP,
+            "mel_bands": 1 <= self.mel_bands <= _MOST_BANDS,
+            "compression": 0.01 <= self.compression <= 1.0,
+            "loudness_lufs": -70.0 <= self.loudness_lufs <= 0.0,
+            "latent_channels": 1 <= self.latent_channels <= _MOST_CHANNELS,
+            "latent_hop": self.latent_hop in range(self.hop, self.sample_rate_hz + 1, self.hop),
+        }
+        for name, fits in accepted.items():
+            if not fits:
+                raise ValueError(f"a {name} of {getattr(self, name)} is not possible")
+
+    @property
+    def bins(self) -> int:
+        """Frequency bins of a spectrum."""
+        return self.n_fft // 2 + 1
+
+    @property
+    def stride(self) -> int:
+        """Frames of a spectrum per latent frame."""
+        return self.latent_hop // self.hop
+
+
+def stft(wave: Array, front: FrontEnd) -> Array:
+    """Compressed spectrum (T, 2 * bins) of a wave (N,), N a multiple of the hop, T = N / hop.
+
+    Frame t is centred on sample t * hop; zeros stand outside the wave.
+    """
+    half = front.n_fft // 2
+    padded = np.pad(wave, (half, half))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, front.n_fft)[:: front.hop]
+    spectrum = np.fft.rfft(frames[: len(wave) // front.hop] * hann(front.n_fft))
+    return compress(spectrum.astype(np.complex64), front.compression)
+
+
+def istft(compressed: Array, front: FrontEnd) -> Array:
+    """Wave (T * hop,) of a compressed spectrum (T, 2 * bins): the inverse of `stft`."""
+    frames = np.fft.irfft(expand(compressed, front.compression), front.n_fft)
+    window = hann(front.n_fft)
+    wave = _overlap_add(frames.astype(np.float32) * window, front.hop)
+    weight = _overlap_add(np.broadcast_to(window**2, frames.shape), front.hop)
+    half, length = front.n_fft // 2, len(compressed) * front.hop
+    inside = slice(half, half + length)
+    return np.asarray(wave[inside] / np.maximum(weight[inside], 1e-6), np.float32)
+
+
+def compress(spectrum: np.ndarray, exponent: float) -> Array:
+    """Complex (T, bins) to real pairs (T, 2 * bins), magnitudes raised to `exponent`."""
+    magnitude = np.abs(spectrum)
+    scaled = spectrum * np.maximum(magnitude, 1e-12) ** np.float32(exponent - 1)
+    return np.concatenate([scaled.real, scaled.imag], axis=-1, dtype=np.float32)
+
+
+def expand(compressed: Array, exponent: float) -> np.ndarray:
+    """Real pairs (T, 2 * bins) to complex (T, bins), undoing `compress`."""
+    bins = compressed.shape[-1] // 2
+    spectrum = compressed[..., :bins] + 1j * compressed[..., bins:]
+    return spectrum * np.abs(spectrum) ** np.float32(1 / exponent - 1)
+
+
+def log_mel(compressed: Array, front: FrontEnd) -> Array:
+    """Natural-log mel spectrum (T, mel_bands) of a compressed spectrum, floored at 1e-5."""
+    bins = front.bins
+    power = compressed[..., :bins] ** 2 + compressed[..., bins:] ** 2
+    magnitude = power ** np.float32(0.5 / front.compression)
+    return np.log(np.maximum(magnitude @ mel_basis(front), 1e-5))
+
+
+@cache
+def hann(length: int) -> Array:
+    """Periodic Hann window (length,)."""
+    return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length), np.float32)
+
+
+@cache
+def mel_basis(front: FrontEnd) -> Array:
+    """Triangular mel filters (bins, mel_bands) from 20 Hz to half the rate, each summing to one."""
+    edges_hz = _mel_edges_hz(front)
+    bin_hz = np.arange(front.bins) * front.sample_rate_hz / front.n_fft
+    # A band at the bottom is narrower than a bin; widening it to one bin keeps it from being empty.
+    spacing_hz = front.sample_rate_hz / front.n_fft
+    low = np.minimum(edges_hz[:-2], edges_hz[1:-1] - spacing_hz)
+    high = np.maximum(edges_hz[2:], edges_hz[1:-1] + spacing_hz)
+    rise = (bin_hz[:, None] - low) / (edges_hz[1:-1] - low)
+    fall = (high - bin_hz[:, None]) / (high - edges_hz[1:-1])
+    basis = np.maximum(0.0, np.minimum(rise, fall))
+    return np.asarray(basis / basis.sum(0), np.float32)
+
+
+def mel_centres_hz(front: FrontEnd) -> Array:
+    """Centre of each mel band (mel_bands,) in hertz."""
+    return np.asarray(_mel_edges_hz(front)[1:-1], np.float32)
+
+
+def _mel_edges_hz(front: FrontEnd) -> np.ndarray:
+    top = _hz_to_mel(front.sample_rate_hz / 2)
+    return _mel_to_hz(np.linspace(_hz_to_mel(20.0), top, front.mel_bands + 2))
+
+
+def _hz_to_mel(hz: float) -> float:
+    return float(2595.0 * np.log10(1.0 + hz / 700.0))
+
+
+def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
+    return 700.0 * (10.0 ** (mel / 2595.0) - 1.0)
+
+
+def _overlap_add(frames: np.ndarray, hop: int) -> np.ndarray:
+    """Sum frames (T, n) at steps of `hop`: each frame is cut in hop blocks, one add per block."""
+    count, length = frames.shape
+    blocks = -(-length // hop)
+    padded = np.pad(frames, ((0, 0), (0, blocks * hop - length))).reshape(count, blocks, hop)
+    out = np.zeros((count + blocks - 1, hop), np.float32)
+    for block in range(blocks):
+        out[block : block + count] += padded[:, block]
+    return out.reshape(-1)

@@ -1,0 +1,132 @@
+"""What storing a model at a mix of precisions does to its audio, against a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from math import nan
+
+from ..benchmarks.quality import evaluation as quality
+from ..benchmarks.quality import scores
+from ..benchmarks.quality.evaluation import ClipScores, System
+from ..benchmarks.quality.testset import Pair
+from ..calibration.capture import restorer_of
+from ..calibration.simulation import Layers, model_bytes, simulated
+from ..core.audio import RATE_HZ
+from ..core.errors import UsageError
+from ..core.restorer import Restorer
+from ..core.spec import Array
+from ..families.hiresldm.model import Model
+
+Deltas = Mapping[str, Mapping[str, float]]
+"""Difference from fp32 by metric: mean, and the low and high end of its 95 % interval."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a mix may lose against fp32 on the mean of the pairs, each at least 0."""
+
+    lsd: float = 0.05
+    estoi: float = 0.005
+    dnsmos: float = 0.03
+
+    @classmethod
+    def parse(cls, text: str) -> Budget:
+        """Read `lsd=0.05,estoi=0.005`; limits not named keep their defaults.
+
+        Raises `UsageError` for another name and for what is no number of at least 0.
+        """
+        names = [field.name for field in fields(cls)]
+        limits = {}
+        for item in text.split(","):
+            name, _, value = item.partition("=")
+            try:
+                limits[name.strip()] = float(value)
+            except ValueError:
+                limits[name.strip()] = nan
+        if set(limits) - set(names) or not all(limit >= 0 for limit in limits.values()):
+            accepted = ",".join(f"{name}=NUMBER" for name in names)
+            raise UsageError(f"the budget '{text}' is not understood; accepted: {accepted}")
+        return cls(**limits)
+
+    def holds(self, deltas: Deltas) -> bool:
+        """Whether the mean differences are within."""
+        return (
+            deltas["lsd"]["mean"] <= self.lsd
+            and deltas["estoi"]["mean"] >= -self.estoi
+            and deltas["dnsmos_ovrl"]["mean"] >= -self.dnsmos
+        )
+
+
+METRICS = ("lsd", "estoi", "dnsmos_ovrl")
+JUDGES = ("lsd", "estoi", "dnsmos")
+"""The metrics of a budget, and the groups of `benchmarks.scores` that measure them."""
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Precisions of the layers, the bytes of the whole model so stored, and what is heard."""
+
+    name: str
+    layers: Layers
+    bytes: int
+    deltas: Deltas
+    holds: bool
+
+
+class Panel:
+    """The same pairs for every restorer, judged by what a budget limits.
+
+    Raises `BackendMissingError` where a judge is not installed.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], *, steps: int, seed: int) -> None:
+        self._pairs, self._steps, self._seed = pairs, steps, seed
+        self._judges = scores.choose(JUDGES, referenced=True)
+        scores.require(self._judges)
+
+    def scored(self, name: str, restorer: Restorer) -> list[ClipScores]:
+        """The scores of all pairs as the restorer leaves them."""
+
+        def run(pair: Pair) -> Array:
+            return restorer(pair.damaged, RATE_HZ, steps=self._steps, seed=self._seed)
+
+        systems = [System(name, self._steps, run)]
+        renderings = quality.render(self._pairs, systems)
+        return [clip for (clip,) in quality.evaluate(renderings, systems, self._judges, workers=1)]
+
+    def deltas(self, clips: Sequence[ClipScores], reference: Sequence[ClipScores]) -> Deltas:
+        """How the scores differ from those of a reference, pair by pair."""
+        return {metric: self._delta(clips, reference, metric) for metric in METRICS}
+
+    def _delta(
+        self, clips: Sequence[ClipScores], reference: Sequence[ClipScores], metric: str
+    ) -> dict[str, float]:
+        differences = [
+            clip.values[metric] - other.values[metric]
+            for clip, other in zip(clips, reference, strict=True)
+        ]
+        found = quality.interval(differences, [clip.speaker for clip in clips], seed=self._seed)
+        return found or dict.fromkeys(("mean", "low", "high"), nan)
+
+
+class Listener:
+    """A panel hears every mix of a model; fp32 is heard once, at the start."""
+
+    def __init__(
+        self, model: Model, pairs: Sequence[Pair], budget: Budget, *, steps: int, seed: int
+    ) -> None:
+        self.model = model
+        self.budget = budget
+        self._panel = Panel(pairs, steps=steps, seed=seed)
+        self._reference = self._panel.scored("fp32", restorer_of(model))
+
+    def __call__(self, name: str, layers: Layers) -> Mix:
+        """The mix with its difference from fp32, pair by pair."""
+        size = model_bytes(self.model, layers)
+        return self.heard(name, restorer_of(simulated(self.model, layers)), size, layers)
+
+    def heard(self, name: str, restorer: Restorer, size: int, layers: Layers) -> Mix:
+        """Whatever restorer, as a mix of so many bytes; `layers` are empty where not known."""
+        deltas = self._panel.deltas(self._panel.scored(name, restorer), self._reference)
+        return Mix(name, layers, size, deltas, self.budget.holds(deltas))

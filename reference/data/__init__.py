@@ -1,1 +1,0 @@
-"""Speech, noise and rooms: read, prepared once, and damaged afresh for every batch."""

@@ -1,0 +1,91 @@
+"""The last touch: recovery, denoiser and decoder together, through the steps really taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..core.sampler import ddim, timesteps
+from ..families.hiresldm.model import Model
+from .data.chain import Chain
+from .discriminator import Critic, CriticSize
+from .objectives import ADVERSARY, decoding_losses, judged, recovery_losses
+from .stages import FULL_BAND_HZ, Inputs, Losses, Outcome, crops_of, latent_noise, trained
+
+LATENT_WEIGHT = 0.5
+REACHING = 0.1
+"""Share of the decoder's gradient that recovery gets: it has errors of its own to learn from."""
+POLISHED = ("recovery", "denoiser", "decoder")
+
+
+class PolishStage:
+    """Half of a batch in one sampler step from noise, half in two; the gradient passes them all.
+
+    A critic stands against what errors alone would lead to: the mean of all that is possible.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        batch: int,
+        seconds: float = 1.6,
+        parts: Sequence[str] = POLISHED,
+        critic: CriticSize | None = None,
+    ) -> None:
+        self.config, self.batch, self.seconds = model.config, batch, seconds
+        self.model = model
+        self.parts: Mapping[str, nn.Module] = trained(model, *parts)
+        self.critic = Critic(critic, model.config.front.sample_rate_hz) if critic else None
+        self.helpers: Mapping[str, nn.Module] = {"critic": self.critic} if self.critic else {}
+
+    def inputs(self, chain: Chain, step: int) -> Inputs:
+        batch = crops_of(self, chain, step, least_hz=FULL_BAND_HZ)
+        noise = latent_noise(self, chain.draw(step))
+        return batch.clean, batch.damaged, batch.bandwidth_hz, noise
+
+    def outcome(self, *inputs: Tensor) -> Outcome:
+        clean, damaged, bandwidth_hz, noise = inputs
+        front, model = self.config.front, self.model
+        with torch.set_grad_enabled("recovery" in self.parts):
+            recovered = model.recovered(damaged)
+        given = REACHING * recovered + (1 - REACHING) * recovered.detach()
+        latent = self._sampled(model.latent(given), noise)
+        restored = model.decoded(latent, given)
+        losses = decoding_losses(restored, clean, bandwidth_hz, front)
+        before = Outcome.of(losses | self._earlier(recovered, latent, clean, bandwidth_hz))
+        if self.critic is None:
+            return before
+        decoded = Outcome.of(losses).objective
+        seen, objective = judged(
+            self.critic, restored, decoded, clean, bandwidth_hz, front, ADVERSARY
+        )
+        return Outcome(before.losses | seen, before.objective + objective - decoded)
+
+    def _earlier(
+        self, recovered: Tensor, latent: Tensor, clean: Tensor, bandwidth_hz: Tensor
+    ) -> Losses:
+        """Errors of the parts before the decoder."""
+        with torch.no_grad():
+            target = self.model.latent(self.model.spectrum(clean))
+        losses = {"latent": LATENT_WEIGHT * (latent - target).abs().mean()}
+        if "recovery" not in self.parts:
+            return losses
+        own = recovery_losses(recovered, clean, bandwidth_hz, self.config.front)
+        return losses | {f"recovery_{name}": value for name, value in own.items()}
+
+    def _sampled(self, condition: Tensor, noise: Tensor) -> Tensor:
+        """Latents as the sampler draws them: half of them in one step, the others in two."""
+        half = len(noise) // 2
+        rows = (slice(0, half), slice(half, None))
+        drawn = [self._drawn(condition[own], noise[own], n) for n, own in enumerate(rows, 1)]
+        return torch.cat(drawn)
+
+    def _drawn(self, condition: Tensor, noise: Tensor, steps: int) -> Tensor:
+        def denoise(noisy: Tensor, t: float) -> Tensor:
+            time = torch.full((len(noisy),), t, device=noisy.device)
+            return torch.as_tensor(self.model.denoiser(noisy, condition, time).float())
+
+        return torch.as_tensor(ddim(denoise, condition, noise, timesteps(steps, 1.0)))

@@ -1,0 +1,191 @@
+"""Train one stage of a model into a run folder, with what earlier stages left there."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..core.errors import IntegrityError, UsageError
+from ..core.weights import weights_file
+from ..families.hiresldm.config import ModelConfig
+from ..families.hiresldm.model import PARTS, Model, load_part
+from . import devices, log
+from .data.bank import Sounds
+from .data.chain import FILLED, Chain
+from .data.material import SPEEDS
+from .data.prepared import INDEX, open_prepared, origin, prepare, read_index
+from .discriminator import size_for
+from .loop import Schedule, State, Trainer
+from .polish import POLISHED, PolishStage
+from .stages import AutoencoderStage, DenoiserStage, RecoveryStage, Stage, samples_of
+
+STAGES = ("recovery", "autoencoder", "denoiser", "polish")
+NEEDED = {
+    "recovery": (),
+    "autoencoder": ("recovery",),
+    "denoiser": ("recovery", "encoder"),
+    "polish": PARTS,
+}
+"""Parts that a stage needs trained already."""
+BATCHES = {"recovery": 24, "autoencoder": 24, "denoiser": 48, "polish": 12}
+CODED = 2
+"""Codecs that half of the clips are heard through, each another time."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What `hiresldm train` was asked to do."""
+
+    stage: str
+    data: Path
+    out: Path
+    config: ModelConfig
+    minutes: float
+    seed: int = 0
+    learning_rate: float = 1e-3
+    init: Path | None = None
+    """Folder of trained parts to start from instead of from random weights."""
+    cache: Path | None = None
+    """Folder of prepared speech; None: one in `out`."""
+    device: str = devices.AUTO
+    batch: int | None = None
+    """Crops of a step in each process; None: the stage's own."""
+    critic: bool = True
+    """Whether a polish learns against a critic."""
+    parts: tuple[str, ...] = POLISHED
+    """What a polish trains."""
+    command: str = ""
+
+    @property
+    def size(self) -> int:
+        """Crops of a step in each process."""
+        return self.batch or BATCHES[self.stage]
+
+
+def train(job: Job, *, resume: bool, quiet: bool) -> State:
+    """Run a stage; raises `UsageError` where data, device or an earlier stage is missing."""
+    device = devices.chosen(job.device)
+    with devices.processes(device):
+        torch.manual_seed(job.seed)
+        model = _model(job).to(device)
+        fill(_cache(job), job.data)
+        stage = stage_of(job, model, device)
+        chain = _chain(job, "train", device)
+        _check_crops(stage, chain)
+        schedule = Schedule(job.minutes, learning_rate=job.learning_rate)
+        trainer = Trainer(stage, chain, job.out, schedule, valid=_valid(job, device))
+        _check_begun(trainer.own, resume=resume)
+        record = log.begun(job, stage, device, resumed=resume)
+        trainer.on_save = lambda state: log.write(record, state, job.out)
+        if resume:
+            trainer.resume()
+        return trainer.run(quiet=quiet)
+
+
+def stage_of(job: Job, model: Model, device: torch.device) -> Stage:
+    """The stage that a job is about, on a model's parts."""
+    critic = size_for(device) if job.critic else None
+    makers: dict[str, Callable[[], Stage]] = {
+        "recovery": lambda: RecoveryStage(model, batch=job.size),
+        "autoencoder": lambda: AutoencoderStage(model, batch=job.size),
+        "denoiser": lambda: DenoiserStage(model, batch=job.size),
+        "polish": lambda: PolishStage(model, batch=job.size, parts=job.parts, critic=critic),
+    }
+    return makers[job.stage]()
+
+
+def fill(cache: Path, data: Path) -> None:
+    """Prepare what `cache` does not hold yet; the first process does, the others wait for it.
+
+    Raises `UsageError` where `data` holds no speech to train on; validation speech may be missing.
+    """
+    if devices.rank() == 0:
+        if not (cache / "train" / INDEX).exists():
+            prepare(data, "train", cache / "train", speeds=SPEEDS, variants=CODED)
+        if not (cache / "valid" / INDEX).exists():
+            with suppress(UsageError):
+                prepare(data, "valid", cache / "valid", speeds=(1.0,), variants=0)
+    devices.wait()
+
+
+def sounds_of(data: Path, split: str, cache: Path, device: torch.device) -> Sounds:
+    """Prepared speech of a split; raises `UsageError` where there is none, or of other data."""
+    folder = cache / split
+    if not (folder / INDEX).exists():
+        raise UsageError(f"{data}: no {split} speech; give a folder of audio or of manifests")
+    if read_index(folder)["origin"] != origin(data, split):
+        raise UsageError(f"{folder} was prepared from other data than {data}; name another --cache")
+    return Sounds(open_prepared(folder), device)
+
+
+def _chain(job: Job, split: str, device: torch.device) -> Chain:
+    return Chain(
+        sounds_of(job.data, split, _cache(job), device), seed=job.seed, part=devices.rank()
+    )
+
+
+def _cache(job: Job) -> Path:
+    return job.cache or job.out / "cache"
+
+
+def _valid(job: Job, device: torch.device) -> Chain | None:
+    """Validation speech for the process that saves, where the data has any."""
+    if devices.rank() or not (_cache(job) / "valid" / INDEX).exists():
+        return None
+    return _chain(job, "valid", device)
+
+
+def _model(job: Job) -> Model:
+    """A model with the weights of earlier stages, of `init`, or random ones where these may be."""
+    try:
+        job.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{job.out}: cannot be written to: {error}") from error
+    model = Model(job.config)
+    for part in PARTS:
+        if (path := _found(job, part)) is not None:
+            load_part(model.get_submodule(part), path)
+            own = job.out / f"{part}.safetensors"
+            if devices.rank() == 0 and not own.exists():
+                shutil.copyfile(path, own)
+        elif part in NEEDED[job.stage]:
+            raise UsageError(
+                f"{job.out / part}.safetensors is missing: train its stage into the same --out "
+                "first, or name a folder of trained parts as --init"
+            )
+    return model
+
+
+def _found(job: Job, part: str) -> Path | None:
+    own = job.out / f"{part}.safetensors"
+    if own.exists():
+        return own
+    if job.init is None:
+        return None
+    with suppress(IntegrityError):
+        return weights_file(job.init, part)
+    return None
+
+
+def _check_crops(stage: Stage, chain: Chain) -> None:
+    seconds = samples_of(stage.seconds, stage.config) / stage.config.front.sample_rate_hz
+    longest_s = float(chain.sounds.recorded.lengths.max()) / stage.config.front.sample_rate_hz
+    if longest_s < FILLED * seconds:
+        raise UsageError(
+            f"the longest clip has {longest_s:.1f} s; crops of this stage have {seconds:.1f} s"
+        )
+
+
+def _check_begun(own: Path, *, resume: bool) -> None:
+    if (own / "state.pt").exists() == resume:
+        return
+    raise UsageError(
+        f"{own}: nothing to resume"
+        if resume
+        else f"{own}: holds a run already; give --resume or another --out"
+    )
