@@ -11,7 +11,7 @@ from ..core.audio import RATE_HZ
 from ..core.restorer import Restorer, measure
 from ..core.spec import Array
 from .reader import AudioReader
-from .writer import AudioWriter, Form, check_form, check_output, check_space
+from .writer import AudioWriter, Form, check_form, check_output, check_space, usual_rate_hz
 
 Progress = Callable[[float], None]
 """Called with the seconds of audio finished since the last call."""
@@ -28,7 +28,7 @@ class Wanted:
     is_mono: bool = False
     """Whether all channels become one."""
     keeps_rate: bool = False
-    """Whether the result has the sample rate of the recording instead of 48 kHz."""
+    """Whether the result has the sample rate of the recording instead of the model's."""
     form: Form = field(default_factory=Form)
 
 
@@ -65,12 +65,15 @@ def restore_file(
     """
     began = time.perf_counter()
     steps = restorer.accepted_steps(wanted.steps)
-    reader, form = opened(source, target, wanted, overwrite=overwrite)
+    rate_hz = restorer.host.sample_rate_hz
+    reader, form = opened(source, target, wanted, rate_hz, overwrite=overwrite)
     channels = 1 if wanted.is_mono else reader.channels
-    loudness_lufs = measure(_blocks(reader, wanted), channels)
+    loudness_lufs = measure(_blocks(reader, wanted), channels, rate_hz)
     stream = restorer.stream(loudness_lufs, steps=steps, seed=wanted.seed, strength=wanted.strength)
-    check_space(target, round(reader.duration_s * RATE_HZ), channels)
-    writer = AudioWriter(target, channels=channels, source=reader, overwrite=overwrite, form=form)
+    check_space(target, round(reader.duration_s * rate_hz), channels)
+    writer = AudioWriter(
+        target, channels=channels, rate_hz=rate_hz, source=reader, overwrite=overwrite, form=form
+    )
     with writer:
         for block in _blocks(reader, wanted):
             _write(writer, stream.process(block), progress)
@@ -91,13 +94,13 @@ def restore_file(
 
 
 def opened(
-    source: Path, target: Path, wanted: Wanted, *, overwrite: bool = False
+    source: Path, target: Path, wanted: Wanted, rate_hz: int = RATE_HZ, *, overwrite: bool = False
 ) -> tuple[AudioReader, Form]:
-    """The input, and the form of the output; raises as `restore_file` does, before any work."""
+    """The input at `rate_hz`, and the form of the output; raises as `restore_file` does."""
     check_output(target, source=source, overwrite=overwrite)
-    reader = AudioReader(source)
-    rate_hz = reader.sample_rate_hz if wanted.keeps_rate else wanted.form.sample_rate_hz
-    form = replace(wanted.form, sample_rate_hz=rate_hz)
+    reader = AudioReader(source, rate_hz)
+    made_hz = reader.sample_rate_hz if wanted.keeps_rate else usual_rate_hz(target, rate_hz)
+    form = replace(wanted.form, sample_rate_hz=made_hz)
     channels = 1 if wanted.is_mono else reader.channels
     check_form(target, channels, form)
     return reader, form
@@ -116,4 +119,4 @@ def _level_warning(target: Path, attenuation_db: float) -> Iterator[str]:
 def _write(writer: AudioWriter, block: Array, progress: Progress | None) -> None:
     writer.write(block)
     if progress:
-        progress(len(block) / RATE_HZ)
+        progress(len(block) / writer.rate_hz)

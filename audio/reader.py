@@ -1,4 +1,4 @@
-"""Audio files in, block by block at 48 kHz: memory stays bounded whatever the length."""
+"""Audio files in, block by block at one rate: memory stays bounded whatever the length."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import mutagen
 import numpy as np
 from mutagen.mp3 import MP3, BitrateMode
 
-from ..core.audio import check_rate, resample
+from ..core.audio import RATE_HZ, check_rate, resample
 from ..core.errors import AudioError
 from ..core.spec import Array
 from . import riff
@@ -20,17 +20,18 @@ _NEAR_S = 0.1
 
 
 class AudioReader:
-    """An audio file as float32 blocks (n, channels) at 48 kHz; may be iterated more than once.
+    """An audio file as float32 blocks (n, channels) at `rate_hz`; may be iterated more than once.
 
     Raises `AudioError` on opening for what is missing or not audio, and while iterating for
     samples that are not finite, or where there are none.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, rate_hz: int = RATE_HZ) -> None:
         if not path.is_file():
             fault = "is not a file" if path.exists() else "does not exist"
             raise AudioError(f"{path} {fault}; an audio file is needed")
         self.path = path
+        self._rate_hz = rate_hz
         self._header_s = header_s(path)
         self._read_frames: int | None = None
         self._told: list[str] = []
@@ -55,7 +56,7 @@ class AudioReader:
         return tuple(self._told)
 
     def __iter__(self) -> Iterator[Array]:
-        return resample(self._native(), self.sample_rate_hz, self.channels)
+        return resample(self._native(), self.sample_rate_hz, self.channels, self._rate_hz)
 
     def _native(self) -> Iterator[Array]:
         position = 0
@@ -104,9 +105,9 @@ def header_s(path: Path) -> float | None:
     return float(length_s) if length_s else None
 
 
-def read_mono(path: Path) -> Array:
-    """A whole file as mono (N,) at 48 kHz; raises `AudioError` as `AudioReader` does."""
-    return np.asarray(np.concatenate(list(AudioReader(path))).mean(axis=1), np.float32)
+def read_mono(path: Path, rate_hz: int = RATE_HZ) -> Array:
+    """A whole file as mono (N,) at `rate_hz`; raises `AudioError` as `AudioReader` does."""
+    return np.asarray(np.concatenate(list(AudioReader(path, rate_hz))).mean(axis=1), np.float32)
 
 
 def _check_finite(block: Array, reader: AudioReader, position: int) -> None:

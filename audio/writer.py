@@ -43,6 +43,14 @@ class Form:
     """Of MP3, Opus and AAC."""
 
 
+def usual_rate_hz(target: Path, rate_hz: int) -> int:
+    """The rate itself, or the next higher one that a file of this name can have."""
+    kind = format_of(target)
+    accepted_hz = rates_hz(kind.muxed[1]) if kind and kind.muxed else ()
+    higher_hz = [accepted for accepted in accepted_hz if accepted >= rate_hz]
+    return min(higher_hz, default=rate_hz)
+
+
 def check_output(target: Path, *, source: Path | None = None, overwrite: bool = False) -> None:
     """Raise `UsageError` unless `target` is a name that may be written to."""
     if format_of(target) is None:
@@ -99,7 +107,7 @@ def check_space(target: Path, frames: int, channels: int) -> None:
 
 
 class AudioWriter:
-    """Writes blocks (n, channels) at 48 kHz; the file appears whole at the end, or not at all.
+    """Writes blocks (n, channels) at `rate_hz`; the file appears whole at the end, or not at all.
 
     The suffix names the format; tags of the `source` are carried over, into a video its picture
     too. After the `with` block `attenuation_db` tells by how much the
@@ -112,6 +120,7 @@ class AudioWriter:
         target: Path,
         *,
         channels: int,
+        rate_hz: int = RATE_HZ,
         source: AudioReader | None = None,
         overwrite: bool = False,
         form: Form = Form(),
@@ -122,6 +131,7 @@ class AudioWriter:
         # A link stays a link: what it names is written.
         self.target = target.resolve() if target.is_symlink() else target
         self.channels = channels
+        self.rate_hz = rate_hz
         self.source = source
         self.form = form
         self.attenuation_db = 0.0
@@ -134,7 +144,7 @@ class AudioWriter:
             try:
                 # RF64 has no 4 GB limit, float32 keeps what is above full scale.
                 self._file = soundfile.SoundFile(
-                    self._draft, "w", RATE_HZ, self.channels, subtype="FLOAT", format="RF64"
+                    self._draft, "w", self.rate_hz, self.channels, subtype="FLOAT", format="RF64"
                 )
             except BaseException:
                 self._folder.cleanup()
@@ -180,7 +190,7 @@ class AudioWriter:
     def _finished(self, draft: soundfile.SoundFile, gain: float) -> Iterator[Array]:
         blocks = draft.blocks(_BLOCK, dtype="float32", always_2d=True)
         level = (block * np.float32(gain) for block in blocks)
-        return resample(level, RATE_HZ, self.channels, self.form.sample_rate_hz)
+        return resample(level, self.rate_hz, self.channels, self.form.sample_rate_hz)
 
     def _write(self, final: Path, blocks: Iterator[Array]) -> None:
         kind, form = WRITE_FORMATS[self.target.suffix.lower()], self.form

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ..core.outputs import write_text
-from ..core.restorer import PARTS
 from ..core.weights import stored_tensors, weights_file
+from ..families.hiresldm.components import NAMES
 from ..runtimes.restorer import EMBEDDED_BUNDLE
 from . import readme
 from .readme import ROOT
+from .report import Row, table
 from .reports import learning
-from .reports.report import Row, table
 
 LOG, TEMPLATE, CARD = "weights/edge/log.json", "weights/card.md", "weights/README.md"
 UNKNOWN = "not recorded"
@@ -32,10 +32,10 @@ def card(root: Path = ROOT) -> str:
 
 def parts(bundle: Row) -> str:
     """The four networks, their parameters, and the numbers of steps that the bundle offers."""
-    counts = {part: _parameters(weights_file(EMBEDDED_BUNDLE, part)) for part in PARTS}
+    counts = {part: _parameters(weights_file(EMBEDDED_BUNDLE, part)) for part in NAMES}
     lines = [*counts.items(), ("all", sum(counts.values()))]
     sizes = table(["part", "parameters"], ([name, f"{n / 1e6:.2f} M"] for name, n in lines))
-    steps = ", ".join(bundle["sampler"])
+    steps = ", ".join(bundle["host"]["schedules"])
     return f"{sizes}\n\nSteps offered: {steps}; {bundle['default_steps']} unless asked otherwise."
 
 

@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..core.restorer import PARTS
+from ..families.hiresldm.components import NAMES as COMPONENTS
 from ..training.data.kinds import CLEAN
+from . import report
 from .peers.load import NAMES
 from .quality import levels, per_speaker
 from .quality.evaluation import ALL
 from .quality.scores import headings
-from .reports import report, tables
-from .reports.report import Row, interval_text, mean_text, table
+from .report import Row, interval_text, mean_text, table
+from .reports import tables
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = "benchmarks/results"
@@ -250,7 +251,7 @@ def _grouped(rows: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
     found: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         found.setdefault((row["format"], row["precision"]), []).append(row)
-    return {key: own for key, own in found.items() if len(own) == len(PARTS)}
+    return {key: own for key, own in found.items() if len(own) == len(COMPONENTS)}
 
 
 if __name__ == "__main__":

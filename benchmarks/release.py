@@ -16,7 +16,7 @@ from pathlib import Path
 from string import Template
 
 from ..core.errors import ToolkitError, UsageError
-from ..core.restorer import PARTS
+from ..families.hiresldm.components import NAMES
 from .readme import ROOT
 
 Steps = Mapping[str, str]
@@ -32,8 +32,9 @@ STEPS: Steps = {
     "picture": "hiresldm plot examples/noisy.wav runs/release/restored.wav examples/clean.flac"
     " --out docs/example.png",
     "parity": "hiresldm parity weights/edge --full --json benchmarks/results/parity-full.json",
-    "calibrate": "hiresldm calibrate --data $DATA --out runs/release/calibration.safetensors"
-    " --compare benchmarks/results/calibration.json",
+    "calibrate": "hiresldm calibrate --data $DATA --out runs/release/calibration.safetensors",
+    "ranges": "python -m hiresldm.benchmarks.experiments.activation_ranges"
+    " runs/release/calibration.safetensors benchmarks/results/calibration.json",
     "formats": "hiresldm build runs/release/phone --weights weights/edge"
     " --formats onnx,openvino,coreml --precisions fp32,fp16,int8,int4,w8a8"
     " --calibration runs/release/calibration.safetensors --audio $DATA"
@@ -68,7 +69,7 @@ def plan(run: str, data: str, only: str = "") -> Steps:
 
 def check(run: Path, data: Path) -> None:
     """Raise `UsageError` where the steps could not end well, before any of them."""
-    for name in (*(f"{part}.safetensors" for part in PARTS), "log.json"):
+    for name in (*(f"{part}.safetensors" for part in NAMES), "log.json"):
         if not (run / name).is_file():
             raise UsageError(f"{run}: holds no {name}; give a run with four parts and log.json")
     if not data.is_dir():

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.quantization import Quantized, quantize, takes_4_bits
+from ..core.quantized import Quantized
 from ..core.spec import Array, Precision
 from ..families.hiresldm.layers import Linear
+from .quantization import quantize, takes_4_bits
 
 BITS = {Precision.INT8: 8, Precision.INT4: 4, Precision.W8A8: 8}
 

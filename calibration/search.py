@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from ..core.errors import BudgetError
 from ..core.spec import Precision
-from ..families.hiresldm.model import Model
-from ..parity.evaluator import Mix
+from ..families.checkpoints import Model
 from .mixed_precision import Recipe
 from .sensitivity import Sensitivity
 from .simulation import Layers, linears, model_bytes, stored_bytes, uniform
 
+Deltas = Mapping[str, Mapping[str, float]]
+"""Difference from fp32 by metric: mean, and the low and high end of its 95 % interval."""
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Precisions of the layers, the bytes of the whole model so stored, and what is heard."""
+
+    name: str
+    layers: Layers
+    bytes: int
+    deltas: Deltas
+    holds: bool
+
+
 Hear = Callable[[str, Layers], Mix]
-Rival = Callable[[int], Layers]
-"""Another tool's layers at about so many bytes."""
 HALVINGS = 4
 """Mixes heard between the smallest that holds the budget and the largest that does not."""
 HEARD = 6 + HALVINGS
@@ -41,15 +53,11 @@ class Found:
     heard: Sequence[Mix]
 
 
-def search(
-    model: Model, sensitivities: Sequence[Sensitivity], hear: Hear, rival: Rival | None = None
-) -> Found:
+def search(model: Model, sensitivities: Sequence[Sensitivity], hear: Hear) -> Found:
     """The smallest mix heard that holds, out of those that `descent` lists.
 
     Heard are fp16, int8 and int4 throughout, the descent where it reaches the bytes of int8, and
-    then halves of the bytes between. A rival's mix is heard for comparison at the bytes of the one
-    that is chosen; where that is int4 throughout, which leaves nothing to choose, both are heard
-    halfway to int8. Raises `BudgetError` where not even fp16 holds.
+    then halves of the bytes between. Raises `BudgetError` where not even fp16 holds.
     """
     path = descent(model, sensitivities)
     fp16 = hear("fp16", path[0])
@@ -66,14 +74,6 @@ def search(
         low, high = (alike, len(path) - 1) if mixed.holds else (0, alike)
         heard += _halved(path, sizes, low, high, hear)
     chosen = min((mix for mix in heard if mix.holds), key=lambda mix: mix.bytes)
-    if rival:
-        level = chosen
-        if chosen is int4:
-            wanted = (int8.bytes + int4.bytes) / 2
-            middle = min(range(len(path)), key=lambda index: abs(sizes[index] - wanted))
-            level = hear("mixed, halfway from int8 to int4", path[middle])
-            heard.append(level)
-        heard.append(hear(f"NNCF's mix, bytes of '{level.name}'", rival(level.bytes)))
     recipe = Recipe(model.config.name, chosen.layers)
     return Found(recipe, chosen, sorted(heard, key=lambda mix: -mix.bytes))
 

@@ -11,26 +11,28 @@ import numpy as np
 
 from ..core.audio import RATE_HZ
 from ..core.spec import Array, Arrays, Component, Precision
-from ..families.hiresldm.components import components
-from ..families.hiresldm.frontend import istft, stft
+from ..core.spectrum import compress, stft
+from ..families.checkpoints import Model
 from ..families.hiresldm.layers import Linear
-from ..families.hiresldm.model import Model
 from ..runtimes import on_torch
 from .capture import restorer_of
 from .simulation import BITS, linears, nearest, rounded, simulated, uniform
-from .store import Calibration
+from .store import HOST, Calibration
 
 TAUGHT = 42
 """Captured calls of a part that are used at most, evenly spaced in the calibration."""
 CHAINED = 6
 """Clips on which the price of a part's error is measured, evenly spaced as well."""
 
+N_FFT, HOP = 2048, 480
+"""Of the spectra in which errors at the end are measured."""
+
 
 @dataclass(frozen=True)
 class Sensitivity:
     """One layer alone at one precision: `snr_db` of its part's output on captured inputs.
 
-    `noise` is the error it leaves in the decoded spectrum, as a share of that spectrum's power:
+    `noise` is the error it leaves in the restored spectrum, as a share of that spectrum's power:
     the error of the part's output times what such an error costs at the end of the chain.
     """
 
@@ -55,7 +57,7 @@ def measure(model: Model, calibration: Calibration) -> Iterator[Sensitivity]:
 
     Inputs are the captured ones (teacher forcing), so errors of other parts play no role.
     """
-    for component in components(model.config):
+    for component in model.components:
         inputs = calibration.spaced(component.name, TAUGHT)
         expected = _outputs(component, model, inputs)
         price = _price(component, model, calibration, inputs, expected)
@@ -74,23 +76,26 @@ def _price(
     inputs: Sequence[Arrays],
     expected: Sequence[Array],
 ) -> float:
-    """Noise in the decoded spectrum over that in the output of the part, all at int4."""
+    """Noise in the restored spectrum over that in the output of the part, all at int4."""
     everywhere = uniform(model, Precision.INT4).items()
     layers = {path: p for path, p in everywhere if path.startswith(f"{component.name}.")}
     coarse = simulated(model, layers)
     own = _noise(expected, _outputs(component, coarse, inputs))
-    clips = calibration.spaced("recovery", CHAINED)
-    spectra = [arrays["spectrum"][0] for arrays in clips]
-    return _noise(_decoded(model, spectra), _decoded(coarse, spectra)) / own
+    waves = [arrays["wave"] for arrays in calibration.spaced(HOST, CHAINED)]
+    return _noise(_heard(model, waves), _heard(coarse, waves)) / own
 
 
-def _decoded(model: Model, spectra: Iterable[Array]) -> list[Array]:
-    front, restorer = model.config.front, restorer_of(model)
-    return [stft(restorer(istft(spectrum, front), RATE_HZ), front) for spectrum in spectra]
+def _heard(model: Model, waves: Iterable[Array]) -> list[Array]:
+    """Compressed spectra of what the model makes of the waves."""
+    restorer = restorer_of(model)
+    restored = (restorer(wave, RATE_HZ) for wave in waves)
+    return [
+        compress(stft(wave[: -(len(wave) % HOP) or None], N_FFT, HOP), 0.3) for wave in restored
+    ]
 
 
 def _outputs(component: Component, model: Model, inputs: Sequence[Arrays]) -> list[Array]:
-    run = on_torch.runner(component, component.build(model))
+    run = on_torch.runner(component, model.get_submodule(component.name))
     return [run(arrays)[component.outputs[0].name] for arrays in inputs]
 
 

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from ..core.quantization import BLOCK, dequantize, quantize, takes_4_bits
+from ..core.quantized import dequantize
 from ..core.spec import Precision
+from ..families.checkpoints import Model
 from ..families.hiresldm.layers import Linear
-from ..families.hiresldm.model import Model
+from .quantization import BLOCK, quantize, takes_4_bits
 
 BITS = {Precision.INT8: 8, Precision.INT4: 4}
 Layers = Mapping[str, Precision]

@@ -16,7 +16,9 @@ from ..core.errors import IntegrityError, UsageError, reason
 from ..core.manifest import sha256_of
 from ..core.spec import Arrays
 
-VERSION = "1"
+VERSION = "2"
+HOST = "host"
+"""Stands for a component in the origin of the waves that everything else was captured from."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,6 @@ class _Stored:
     """What the metadata says beside the facts."""
 
     origins: tuple[Origin, ...]
-    maxima: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a quantizer sees of a model: inputs of every part, and the largest values inside.
+    """What a quantizer sees of a model: inputs of every component.
 
-    `maxima` holds the largest magnitude of every tensor that was watched: a part's inputs as
-    `decoder.latent`, the output of a module by its path, as `decoder.blocks.blocks.3.expand`.
     `sha256` is the file's; `facts` say what it was captured from.
     """
 
     sha256: str
     facts: Mapping[str, str]
-    maxima: Mapping[str, float]
     captured: Sequence[Sample]
 
     def samples(self, component: str) -> Sequence[Arrays]:
@@ -90,7 +88,6 @@ def save(
     path: Path,
     captured: Sequence[Sample],
     *,
-    maxima: Mapping[str, float],
     facts: Mapping[str, str],
 ) -> None:
     """Write a calibration file, whole or not at all; raises `UsageError` where that fails."""
@@ -100,7 +97,7 @@ def save(
         for name, value in sample.inputs.items()
     }
     origins = [asdict(sample.origin) for sample in captured]
-    metadata = {"version": VERSION, "origins": json.dumps(origins), "maxima": json.dumps(maxima)}
+    metadata = {"version": VERSION, "origins": json.dumps(origins)}
     partial = path.with_name(f"{path.name}.partial")
     try:
         save_file(arrays, partial, metadata={**facts, **metadata})
@@ -124,13 +121,13 @@ def load(path: Path) -> Calibration:
             arrays = {key: file.get_tensor(key).astype(np.float32) for key in file.keys()}  # noqa: SIM118
         if (version := facts.pop("version")) != VERSION:
             raise IntegrityError(f"{path}: version {version}; this reader knows {VERSION}")
-        told = {name: strict.parsed(facts.pop(name)) for name in ("origins", "maxima")}
+        told = {name: strict.parsed(facts.pop(name)) for name in ("origins",)}
         stored = strict.built(_Stored, told)
         samples = _assembled(stored.origins, arrays)
     except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
         said = reason(error, path)
         raise IntegrityError(f"{path}: not a calibration file: {said}") from error
-    return Calibration(sha256_of(path), facts, stored.maxima, samples)
+    return Calibration(sha256_of(path), facts, samples)
 
 
 def _assembled(origins: Sequence[Origin], arrays: Arrays) -> list[Sample]:

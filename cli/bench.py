@@ -42,7 +42,7 @@ def bench(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Measure speed, start-up and memory on this machine."""
-    from ..benchmarks.reports import provenance, report
+    from ..benchmarks import provenance, report
     from ..core.outputs import check_target
     from ..runtimes.restorer import EMBEDDED_BUNDLE
 
@@ -79,8 +79,8 @@ def _measured(
     from ..benchmarks.speed import timing as speed
     from ..core.audio import RATE_HZ
 
-    def load(count: int) -> speed.ClockedRestorer:
-        return speed.ClockedRestorer.load(root, threads=count)
+    def load(count: int) -> speed.Timed:
+        return speed.Timed.load(root, threads=count)
 
     return {
         "rows": speed.rows(load, wave, threads=threads, steps=steps, runs=runs),

@@ -12,25 +12,35 @@ from .asked import command
 if TYPE_CHECKING:
     from ..export.build.bundle import Built
     from ..export.build.plan import Plan
-    from ..families.hiresldm.model import Model
+    from ..families.checkpoints import Model
     from ..parity.evaluator import Panel
 
 
 def build(
     context: typer.Context,
     out: Annotated[Path, typer.Argument(help="Bundle folder to make.")],
+    family: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Whose networks: hiresldm, ...", show_default="hiresldm"),
+    ] = None,
     weights: Annotated[
         Path | None,
-        typer.Option(help="Folder of trained parts: a run or a bundle.", show_default="built-in"),
+        typer.Option(
+            help="Trained: a run, a bundle, or a file that others published.",
+            show_default="built-in",
+        ),
     ] = None,
     untrained: Annotated[
-        str | None, typer.Option(help="Random weights of this size instead: edge or base.")
+        bool, typer.Option("--untrained", help="Random weights instead of trained ones.")
+    ] = False,
+    size: Annotated[
+        str | None, typer.Option(help="Of --untrained: edge, base, ...", show_default="edge")
     ] = None,
     formats: Annotated[str, typer.Option(help="Of onnx, openvino, coreml, ort.")] = "onnx",
     precisions: Annotated[
         str, typer.Option(help="Of fp32, fp16, int8, int4, w8a8, mixed, pal6, pal4.")
     ] = "fp32",
-    components: Annotated[str, typer.Option(help="Parts to export.", show_default="all")] = "",
+    components: Annotated[str, typer.Option(help="Components to export.", show_default="all")] = "",
     recipe: Annotated[Path | None, typer.Option(help="Precision per layer, for mixed.")] = None,
     calibration: Annotated[Path | None, typer.Option(help="Captured inputs, for w8a8.")] = None,
     steps: Annotated[
@@ -60,21 +70,22 @@ def build(
     Lists are separated by commas. The default, onnx in fp32, is what `restore` runs with nothing
     but the base install.
     """
-    from ..benchmarks.reports import report as reports
+    from ..benchmarks import report as reports
     from ..benchmarks.reports import tables
     from ..calibration.simulation import fp32_bytes
     from ..core.outputs import check_target
+    from ..export.build import sources
     from ..export.build.bundle import build as run
     from ..export.build.plan import plan as planned
     from .progress import counting
 
     check_target(report)
-    model = _model(weights, untrained)
+    model = sources.model_of(family, weights, untrained=untrained, size=size)
     plan = planned(
         model,
         formats=_items(formats),
         precisions=_items(precisions),
-        parts=_items(components),
+        components=_items(components),
         recipe=recipe,
         calibration=calibration,
     )
@@ -82,8 +93,10 @@ def build(
         rows = _planned(plan)
         print(reports.to_json({"plan": rows}) if as_json else tables.planned(rows))
         return
-    offered, default_steps = _sampling(weights, untrained, _items(steps), default_steps)
-    panel = _panel(audio, per_class, default_steps, plan) if audio else None
+    host = sources.host_of(
+        model, weights, _numbers(_items(steps)), default_steps, own=not untrained
+    )
+    panel = _panel(audio, per_class, host.default_steps, plan, model) if audio else None
     if not quiet:
         typer.echo(tables.planned(_planned(plan)) + "\n", err=True)
     with counting("exporting", total=len(plan.rows), quiet=quiet) as advance:
@@ -91,8 +104,7 @@ def build(
             model,
             plan,
             out,
-            steps=offered,
-            default_steps=default_steps,
+            host=host,
             overwrite=overwrite,
             started=lambda _: advance(),
         )
@@ -109,44 +121,20 @@ def build(
             print("\n" + tables.heard(result))
 
 
-def _model(weights: Path | None, untrained: str | None) -> Model:
+def _numbers(steps: list[str]) -> list[int]:
     from ..core.errors import UsageError
-    from ..families.hiresldm.config import named
-    from ..families.hiresldm.model import Model, load
-    from ..runtimes.restorer import EMBEDDED_BUNDLE
-
-    if untrained is None:
-        return load(weights or EMBEDDED_BUNDLE)
-    if weights is not None:
-        raise UsageError("give --weights or --untrained, not both")
-    return Model(named(untrained)).eval()
-
-
-def _sampling(
-    weights: Path | None, untrained: str | None, steps: list[str], default: int | None
-) -> tuple[list[int], int]:
-    """The numbers of steps to offer and the default: as asked for, or those of the weights."""
-    from ..core import manifest as bundles
-    from ..core.errors import UsageError
-    from ..export.build.bundle import DEFAULT_STEPS, STEPS
-    from ..runtimes.restorer import EMBEDDED_BUNDLE
 
     if not all(text.isdecimal() and int(text) for text in steps):
         raise UsageError(f"--steps {','.join(steps)}: give numbers of 1 or more, such as 1,2,4")
-    offered, usual = [*map(int, steps)], default
-    folder = weights or EMBEDDED_BUNDLE
-    if untrained is None and (folder / bundles.NAME).exists():
-        own = bundles.load(folder)
-        offered, usual = offered or [*own.sampler], usual or own.default_steps
-    return offered or [*STEPS], usual or DEFAULT_STEPS
+    return [int(text) for text in steps]
 
 
-def _panel(audio: Path, per_class: int, default_steps: int, plan: Plan) -> Panel:
+def _panel(audio: Path, per_class: int, default_steps: int, plan: Plan, model: Model) -> Panel:
     from ..benchmarks.quality.testset import pairs
     from ..export.build import pipelines as chains
     from ..parity.evaluator import Panel
 
-    chains.check(plan)
+    chains.check(plan, [component.name for component in model.components])
     heard = list(pairs(audio, "valid", seed=0, per_class=per_class))
     return Panel(heard, steps=default_steps, seed=0)
 
@@ -208,7 +196,7 @@ def _result(model: Model, built: Built) -> dict[str, Any]:
 
 
 def _about(context: typer.Context) -> dict[str, Any]:
-    from ..benchmarks.reports import provenance
+    from ..benchmarks import provenance
     from ..core.memory import peak_bytes
 
     packages = ("torch", "onnx", "openvino", "nncf", "coremltools")

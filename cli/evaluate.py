@@ -74,11 +74,12 @@ def evaluate(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Measure the quality of restored speech on damaged clips, drawn by a seed or recorded."""
+    from ..benchmarks import report
     from ..benchmarks.peers.load import peers_of
     from ..benchmarks.quality import evaluation as quality
     from ..benchmarks.quality import per_speaker, scores, systems
+    from ..benchmarks.quality import tables as quality_tables
     from ..benchmarks.quality.sources import source_of
-    from ..benchmarks.reports import quality_tables, report
     from ..benchmarks.reports.gallery import Gallery
     from ..benchmarks.reports.html import page
     from ..core import processors
@@ -127,7 +128,7 @@ def _origin(
     context: typer.Context, packages: Sequence[str], variants: Sequence[Variant]
 ) -> dict[str, Any]:
     """What it takes to repeat the run: command, machine, versions, models by row."""
-    from ..benchmarks.reports import provenance
+    from ..benchmarks import provenance
     from ..runtimes.restorer import EMBEDDED_BUNDLE
 
     return {

@@ -16,7 +16,7 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show what a model holds: parts, formats, shapes, precisions, sizes, gates, hashes."""
-    from ..benchmarks.reports.report import to_json
+    from ..benchmarks.report import to_json
     from ..core.errors import IntegrityError
     from ..runtimes import inspection
     from ..runtimes.restorer import EMBEDDED_BUNDLE
@@ -28,14 +28,15 @@ def inspect(
 
 
 def _text(found: dict[str, Any]) -> str:
-    from ..benchmarks.reports.report import table
+    from ..benchmarks.report import table
 
     offered = ", ".join(map(str, found["steps"]))
+    megabytes = found["bytes"] / 1e6
     columns = ["part", "format", "precision", "MB", "takes", "makes", "lengths", "gate"]
     return "\n".join([
-        f"model: {found['model']}, {found['bytes'] / 1e6:.1f} MB, in {found['bundle']}",
+        f"model: {found['model']} ({found['family']}), {megabytes:.1f} MB, in {found['bundle']}",
         f"manifest: sha256 {found['sha256']}",
-        f"audio: {found['sample_rate_hz']} Hz, brought to {found['loudness_lufs']:g} LUFS",
+        f"audio: {found['sample_rate_hz']} Hz, {_level(found['loudness_lufs'])}",
         f"steps: {offered}; {found['default_steps']} if none are asked for",
         f"golden vectors: {found['golden'] or 'none'}",
         "",
@@ -57,6 +58,10 @@ def _artifact(artifact: dict[str, Any]) -> list[str]:
         ", ".join(map(str, artifact["buckets"])) or "any",
         _gate(artifact["gate"]),
     ]
+
+
+def _level(loudness_lufs: float | None) -> str:
+    return "at any level" if loudness_lufs is None else f"brought to {loudness_lufs:g} LUFS"
 
 
 def _gate(gate: dict[str, float] | None) -> str:

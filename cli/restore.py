@@ -43,7 +43,7 @@ def restore(
         float, typer.Option(help="Share of the restored sound, 0 to 1; the rest is as it was.")
     ] = 1.0,
     keep_rate: Annotated[
-        bool, typer.Option("--keep-rate", help="Write the sample rate of IN instead of 48 kHz.")
+        bool, typer.Option("--keep-rate", help="Write the sample rate of IN.")
     ] = False,
     mono: Annotated[bool, typer.Option("--mono", help="Make one channel of all.")] = False,
     bit_depth: Annotated[

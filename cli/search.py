@@ -10,12 +10,12 @@ import typer
 from .asked import command
 
 if TYPE_CHECKING:
-    from ..calibration.search import Found
+    from ..calibration.search import Found, Mix
     from ..calibration.sensitivity import Sensitivity
     from ..calibration.simulation import Layers
     from ..calibration.store import Calibration
-    from ..families.hiresldm.model import Model
-    from ..parity.evaluator import Listener, Mix
+    from ..families.checkpoints import Model
+    from ..parity.evaluator import Listener
 
 
 def search(
@@ -41,12 +41,13 @@ def search(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Choose fp16, int8 or int4 for every layer: the smallest mix that still sounds right."""
+    from ..benchmarks import provenance, report
     from ..benchmarks.quality.testset import pairs
-    from ..benchmarks.reports import provenance, report, tables
+    from ..benchmarks.reports import tables
     from ..calibration import mixed_precision as recipe
     from ..calibration import store
     from ..core.outputs import check_target
-    from ..families.hiresldm.model import load
+    from ..families.checkpoints import load
     from ..parity.evaluator import Budget, Listener
     from ..runtimes.restorer import EMBEDDED_BUNDLE
 
@@ -58,7 +59,7 @@ def search(
     heard = list(pairs(data, split, seed=seed, per_class=per_class))
     listener = Listener(model, heard, limits, steps=steps, seed=seed)
     sensitivities = _measured(model, captured, quiet=quiet)
-    found = _searched(listener, sensitivities, captured, quiet=quiet)
+    found = _searched(listener, sensitivities, quiet=quiet)
     recipe.save(found.recipe, out)
     result = _result(found, model, sensitivities) | {
         "clips": len(heard),
@@ -83,15 +84,7 @@ def _measured(model: Model, calibration: Calibration, *, quiet: bool) -> list[Se
     return list(tracked(found, "measuring layers", total=len(choices(model)), quiet=quiet))
 
 
-def _searched(
-    listener: Listener, sensitivities: list[Sensitivity], captured: Calibration, *, quiet: bool
-) -> Found:
-    from dataclasses import replace
-    from functools import partial
-    from importlib.util import find_spec
-
-    from ..benchmarks.experiments.accuracy_aware import controlled
-    from ..benchmarks.experiments.nncf_baseline import nncf_mix
+def _searched(listener: Listener, sensitivities: list[Sensitivity], *, quiet: bool) -> Found:
     from ..calibration.search import HEARD
     from ..calibration.search import search as run
     from .progress import counting
@@ -103,13 +96,7 @@ def _searched(
             advance()
             return mix
 
-        if not find_spec("nncf"):
-            return run(listener.model, sensitivities, hear)
-        rival = partial(nncf_mix, listener.model, captured)
-        found = run(listener.model, sensitivities, hear, rival)
-        restorer, size = controlled(listener.model, captured)
-        other = listener.heard("NNCF's accuracy control, w8a8", restorer, size, {})
-    return replace(found, heard=[*found.heard, other])
+        return run(listener.model, sensitivities, hear)
 
 
 def _result(found: Found, model: Model, sensitivities: list[Sensitivity]) -> dict[str, Any]:

@@ -44,10 +44,11 @@ def steps(
     """Compare a teacher, however sampled, with its students: quality, time, spread over seeds."""
     import torch
 
+    from ..benchmarks import provenance, report
     from ..benchmarks.quality import scores
     from ..benchmarks.quality import steps as contests
     from ..benchmarks.quality.testset import pairs
-    from ..benchmarks.reports import curve, provenance, report
+    from ..benchmarks.reports import curve
     from ..core import processors
     from ..core.outputs import check_target
     from ..training.data.kinds import CLEAN

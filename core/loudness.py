@@ -1,4 +1,4 @@
-"""Integrated loudness after ITU-R BS.1770-4, streaming, for mono at 48 kHz.
+"""Integrated loudness after ITU-R BS.1770-4, streaming, for mono at any rate.
 
 The standard's first gate is absolute, at -70 LUFS: it takes a faint recording for silence, and
 makes a gain that depends on the level. Here it lies 50 LU below the loudest block instead, where
@@ -18,9 +18,7 @@ from numpy.typing import NDArray
 
 from .spec import Array
 
-RATE_HZ = 48_000
-BLOCK = RATE_HZ * 400 // 1000
-HOP = BLOCK // 4
+BLOCK_S, HOP_S = 0.4, 0.1
 SILENCE_LUFS = -85.0
 """Below this a signal counts as silence and is not amplified; 16-bit dither lies at -93."""
 OFFSET_DB, RELATIVE_GATE_LU = -0.691, -10.0
@@ -28,7 +26,8 @@ OFFSET_DB, RELATIVE_GATE_LU = -0.691, -10.0
 PAUSE_GATE_LU = -50.0
 """Blocks this far below the loudest one are pauses."""
 
-# Biquads of BS.1770-4, tables 1 and 2: (numerator, denominator) at 48 kHz.
+# Biquads of BS.1770-4, tables 1 and 2: (numerator, denominator).
+_FILTERS_HZ = 48_000
 _SHELF = (
     (1.53512485958697, -2.69169618940638, 1.19839281085285),
     (1.0, -1.69065929318241, 0.73248077421585),
@@ -39,24 +38,29 @@ _HIGH_PASS = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621))
 class LoudnessMeter:
     """Measures one channel; what it holds grows by one number per 100 ms."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._block, self._hop = round(BLOCK_S * rate_hz), round(HOP_S * rate_hz)
         self._pending: Array = np.zeros(0, np.float32)
         self._powers: list[float] = []
 
     def add(self, wave: Array) -> None:
-        """Take the next samples (n,) at 48 kHz; any block sizes give the same result."""
+        """Take the next samples (n,); any block sizes give the same result."""
         pending = np.concatenate([self._pending, wave])
         begin = 0
-        while begin + BLOCK <= len(pending):
-            self._powers.append(weighted_power(pending[begin : begin + BLOCK]))
-            begin += HOP
+        while begin + self._block <= len(pending):
+            block = pending[begin : begin + self._block]
+            self._powers.append(weighted_power(block, self._rate_hz))
+            begin += self._hop
         self._pending = pending[begin:].copy()
 
     def integrated_lufs(self) -> float:
         """Gated loudness so far in LUFS; ungated below 400 ms; -inf for silence."""
         if self._powers:
             return _gated(np.array(self._powers))
-        return _lufs(weighted_power(self._pending)) if len(self._pending) else -np.inf
+        return (
+            _lufs(weighted_power(self._pending, self._rate_hz)) if len(self._pending) else -np.inf
+        )
 
 
 def gain_to(target_lufs: float, measured_lufs: float) -> float:
@@ -66,20 +70,23 @@ def gain_to(target_lufs: float, measured_lufs: float) -> float:
     return float(10.0 ** ((target_lufs - measured_lufs) / 20.0))
 
 
-def weighted_power(wave: Array) -> float:
+def weighted_power(wave: Array, rate_hz: int) -> float:
     """Mean square of the K-weighted wave (n,)."""
     spectrum = np.fft.rfft(wave.astype(np.float64))
-    power = (np.abs(spectrum) ** 2) @ power_weights(len(wave))
+    power = (np.abs(spectrum) ** 2) @ power_weights(len(wave), rate_hz)
     return float(power) / len(wave) ** 2
 
 
 @cache
-def power_weights(length: int) -> NDArray[np.float64]:
+def power_weights(length: int, rate_hz: int) -> NDArray[np.float64]:
     """|H(f)|^2 of both filters for the bins (length // 2 + 1,) of an rfft; inner ones count twice.
+
+    The standard gives its filters at 48 kHz: at another rate they do the same to the same hertz.
 
     Weighted so, the squared magnitudes sum to the squared length times the weighted power.
     """
-    z = np.exp(-2j * np.pi * np.arange(length // 2 + 1) / length)
+    bins = np.arange(length // 2 + 1) * (rate_hz / _FILTERS_HZ)
+    z = np.exp(-2j * np.pi * bins / length)
     response = np.ones(len(z))
     for top, bottom in (_SHELF, _HIGH_PASS):
         response *= np.abs(np.polyval(top[::-1], z) / np.polyval(bottom[::-1], z)) ** 2

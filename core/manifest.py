@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
-from ..families.hiresldm.frontend import FrontEnd
 from . import strict
 from .errors import IntegrityError, reason
 from .spec import Artifact, File
 
-VERSION = 1
+VERSION = 2
 NAME = "bundle.json"
 MOST_FRAMES = 10_000
 """Of a bucket: silence is laid behind a signal up to it, so it decides what memory is taken."""
@@ -26,12 +26,12 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Manifest:
-    """A bundle: the audio contract, the sampler's times by number of steps, and the artifacts."""
+    """A bundle: whose networks it holds, the values of the host around them, and the artifacts."""
 
+    family: str
     model: str
-    front: FrontEnd
-    sampler: Mapping[int, tuple[float, ...]]
-    default_steps: int
+    host: Mapping[str, Any]
+    """As JSON; `families.of` makes the family's host of it."""
     noise_sha256: str
     """Of the golden noise (`core.noise.golden_hash`): a port that differs must refuse to run."""
     artifacts: tuple[Artifact, ...]
@@ -134,12 +134,6 @@ def _parsed(path: Path) -> Manifest:
 
 def _check(manifest: Manifest) -> None:
     """Raise ValueError where values do not belong together or cannot be."""
-    if manifest.default_steps not in manifest.sampler:
-        raise ValueError(f"default_steps {manifest.default_steps} is not in the sampler table")
-    for steps, times in manifest.sampler.items():
-        falling = all(a > b for a, b in pairwise((*times, 0.0)))
-        if not times or len(times) != steps or not falling or times[0] > 1.0:
-            raise ValueError(f"sampler.{steps} is not {steps} times that fall from 1 to above 0")
     for artifact in manifest.artifacts:
         rising = all(a < b for a, b in pairwise((0, *artifact.buckets, MOST_FRAMES + 1)))
         if not rising:

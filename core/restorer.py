@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
+from functools import partial
+from typing import Self
 
 import numpy as np
 
-from ..families.hiresldm.frontend import FrontEnd, istft, log_mel, stft
 from . import arguments, noise
 from .audio import resample
 from .chunks import ChunkFunction, ChunkPlan, ChunkStream
-from .errors import IntegrityError, UsageError
+from .errors import UsageError
+from .family import Host, Options, Runners, accepted_steps
 from .loudness import LoudnessMeter, gain_to
-from .sampler import Sample, ddim
-from .spec import Array, Arrays, Runner
+from .spec import Array, Runner
 
-OUTPUTS = {
-    "recovery": "recovered",
-    "encoder": "latent",
-    "denoiser": "clean",
-    "decoder": "restored",
-}
-"""The parts of a model, and what each gives."""
-PARTS = tuple(OUTPUTS)
+Wrap = Callable[[str, Runner], Runner]
+"""(name of a component, its runner) -> the runner that is used."""
 CHUNK_S = 7.0
-CONTEXT_S = 1.5
-"""Seen on both sides of a chunk and dropped: with it the embedded model gives the same for any
-chunk size, which `tests/test_restorer.py` holds to 90 dB."""
 FADE_S = 0.1
 
 _BLOCK = 65_536
-# The sampler is deterministic, so only its start draws noise.
-_NOISE_STEP = 0
+
+
+def as_it_is(_: str, runner: Runner) -> Runner:
+    """The runner itself: nobody looks on."""
+    return runner
 
 
 class RestorationStream:
-    """One signal on its way: blocks (n, channels) at 48 kHz in, finished blocks (m, channels) out.
+    """One signal on its way: blocks (n, channels) in, finished blocks (m, channels) out.
 
     As many frames come out as went in; the result does not depend on the block sizes. `strength`
     is the restored share of it, the rest is as it came in.
@@ -75,41 +71,34 @@ class RestorationStream:
 
 
 class Restorer:
-    """Speech of any rate to restored speech at 48 kHz.
+    """Speech of any rate to restored speech at the rate of the model's host.
 
-    `runners` holds one runner per name in `PARTS`; `sampler` lists the diffusion times of every
-    accepted number of steps, `sample` is what walks them. `buckets` are the only numbers of latent
-    frames that the runners take, rising (none: any): chunks are then no longer than the last one,
-    and silence follows each up to the next. Raises `UsageError` for a missing part or sizes that
-    do not fit.
+    `components` holds a runner for each component of the model. `buckets` are the only numbers of
+    frames that they take, rising (none: any): chunks are then no longer than the last one, and
+    silence follows each up to the next. `wrap` is put around every runner, for whoever wants to
+    look on. Raises `UsageError` for sizes that do not fit.
     """
 
     def __init__(
         self,
-        runners: Mapping[str, Runner],
-        front: FrontEnd,
-        sampler: Mapping[int, Sequence[float]],
+        components: Runners,
+        host: Host,
         *,
-        default_steps: int,
         chunk_s: float = CHUNK_S,
-        context_s: float = CONTEXT_S,
-        sample: Sample[Array] = ddim,
+        context_s: float | None = None,
         buckets: Sequence[int] = (),
+        wrap: Wrap = as_it_is,
     ) -> None:
-        if missing := [part for part in PARTS if part not in runners]:
-            raise UsageError(f"the model lacks {', '.join(missing)}; needed are {', '.join(PARTS)}")
-        self.front = front
-        self.sampler = sampler
-        self.default_steps = default_steps
-        self._runners = runners
-        self._sampled = sample
+        self.host = host
+        self._run = {name: wrap(name, runner) for name, runner in components.items()}
         self._buckets = buckets
+        context_s = host.context_s if context_s is None else context_s
         if buckets:
-            longest_s = buckets[-1] * front.latent_hop / front.sample_rate_hz
+            longest_s = buckets[-1] * host.hop / host.sample_rate_hz
             chunk_s = min(chunk_s, longest_s - 2 * context_s)
         self._plan = ChunkPlan.of_seconds(
-            rate_hz=front.sample_rate_hz,
-            hop=front.latent_hop,
+            rate_hz=host.sample_rate_hz,
+            hop=host.hop,
             chunk_s=chunk_s,
             context_s=context_s,
             fade_s=min(FADE_S, context_s),
@@ -118,17 +107,19 @@ class Restorer:
     def __call__(
         self, wave: Array, sample_rate_hz: int, *, steps: int | None = None, seed: int = 0
     ) -> Array:
-        """Restore a wave (N,) or (N, channels); the result has the same axes, at 48 kHz.
+        """Restore a wave (N,) or (N, channels); the result has the same axes, at the host's rate.
 
         Raises `AudioError` for a wave that is empty, not finite, no array of floats or laid out as
         (channels, N), and for a rate that is none; `UsageError` for `steps` or a `seed` that is
-        not accepted; `IntegrityError` where a part does not give what a part of its name gives.
+        not accepted; `IntegrityError` where a component gives what none of its name gives.
         """
-        return self._run(wave, sample_rate_hz, self._restoring(steps, seed))
-
-    def recover(self, wave: Array, sample_rate_hz: int) -> Array:
-        """Like calling the restorer, with the recovery part alone: no diffusion, no decoder."""
-        return self._run(wave, sample_rate_hz, self._recover_chunk)
+        options = self._options(steps, seed)
+        columns, rate_hz = arguments.wave(wave, sample_rate_hz), self.host.sample_rate_hz
+        native = (columns[i : i + _BLOCK] for i in range(0, len(columns), _BLOCK))
+        blocks = list(resample(native, sample_rate_hz, columns.shape[1], rate_hz))
+        stream = self._stream(options, measure(blocks, columns.shape[1], rate_hz))
+        restored = [*(stream.process(block) for block in blocks), stream.flush()]
+        return np.concatenate(restored).reshape(-1, *wave.shape[1:])
 
     def stream(
         self,
@@ -144,88 +135,44 @@ class Restorer:
         """
         if not 0 <= strength <= 1:
             raise UsageError(f"a strength of {strength:g} is not possible; accepted: 0 to 1")
-        return self._stream(self._restoring(steps, seed), loudness_lufs, strength)
+        return self._stream(self._options(steps, seed), loudness_lufs, strength)
 
     def accepted_steps(self, steps: int | None) -> int:
-        """`steps`, or the default for None; raises `UsageError` for a number not in the table."""
-        chosen = self.default_steps if steps is None else arguments.whole(steps, "number of steps")
-        if chosen not in self.sampler:
-            accepted = ", ".join(str(n) for n in sorted(self.sampler))
-            raise UsageError(f"{chosen} steps are not offered by this model; accepted: {accepted}")
-        return chosen
+        """`steps`, or the default for None; raises `UsageError` for a number not offered."""
+        return accepted_steps(self.host, steps)
 
-    def _run(self, wave: Array, sample_rate_hz: int, function: ChunkFunction) -> Array:
-        columns = arguments.wave(wave, sample_rate_hz)
-        native = (columns[i : i + _BLOCK] for i in range(0, len(columns), _BLOCK))
-        blocks = list(resample(native, sample_rate_hz, columns.shape[1]))
-        stream = self._stream(function, measure(blocks, columns.shape[1]))
-        restored = [*(stream.process(block) for block in blocks), stream.flush()]
-        return np.concatenate(restored).reshape(-1, *wave.shape[1:])
+    def under(self, host: Host) -> Self:
+        """The same components and chunks under another host of their family."""
+        other = copy(self)
+        other.host = host
+        return other
 
-    def _stream(
-        self, function: ChunkFunction, loudness_lufs: Sequence[float], strength: float = 1.0
-    ) -> RestorationStream:
-        gains = [gain_to(self.front.loudness_lufs, lufs) for lufs in loudness_lufs]
-        return RestorationStream(self._in_buckets(function), self._plan, gains, strength=strength)
-
-    def _in_buckets(self, function: ChunkFunction) -> ChunkFunction:
-        """The function, given waves with silence behind them up to an accepted length."""
-        if not self._buckets:
-            return function
-
-        def padded(wave: Array, first_frame: int) -> Array:
-            hop = self.front.latent_hop
-            frames = next(count for count in self._buckets if count * hop >= len(wave))
-            silence = (0, frames * hop - len(wave))
-            return function(np.pad(wave, silence), first_frame)[: len(wave)]
-
-        return padded
-
-    def _restoring(self, steps: int | None, seed: int) -> ChunkFunction:
-        times = self.sampler[self.accepted_steps(steps)]
+    def _options(self, steps: int | None, seed: int) -> Options:
         key = arguments.whole(seed, "seed")
         noise.key_of(key)  # refuses a bad seed now, before any work
+        return Options(self.accepted_steps(steps), key)
 
-        def restore_chunk(wave: Array, first_frame: int) -> Array:
-            recovered = self._recover(stft(wave, self.front))
-            latent = (len(wave) // self.front.latent_hop, self.front.latent_channels)
-            mel = {"log_mel": log_mel(recovered, self.front)[None]}
-            condition = self._made("encoder", mel, latent)
-            start = noise.normals(key, _NOISE_STEP, first_frame, *latent)[None]
-            clean = self._sample(condition, start, times)
-            inputs = {"latent": clean, "recovered": recovered[None]}
-            return istft(self._made("decoder", inputs, recovered.shape)[0], self.front)
+    def _stream(
+        self, options: Options, loudness_lufs: Sequence[float], strength: float = 1.0
+    ) -> RestorationStream:
+        target_lufs = self.host.loudness_lufs
+        gains = [
+            1.0 if target_lufs is None else gain_to(target_lufs, lufs) for lufs in loudness_lufs
+        ]
+        chunk = partial(self._restored, options)
+        return RestorationStream(chunk, self._plan, gains, strength=strength)
 
-        return restore_chunk
-
-    def _recover_chunk(self, wave: Array, first_frame: int) -> Array:
-        return istft(self._recover(stft(wave, self.front)), self.front)
-
-    def _recover(self, spectrum: Array) -> Array:
-        recovered: Array = self._made("recovery", {"spectrum": spectrum[None]}, spectrum.shape)[0]
-        return recovered
-
-    def _sample(self, condition: Array, start: Array, times: Sequence[float]) -> Array:
-        def denoise(noisy: Array, t: float) -> Array:
-            inputs = {"noisy": noisy, "condition": condition, "time": np.array([t], np.float32)}
-            return self._made("denoiser", inputs, noisy.shape[1:])
-
-        return self._sampled(denoise, condition, start, times)
-
-    def _made(self, part: str, inputs: Arrays, shape: tuple[int, ...]) -> Array:
-        """What a part gives, (1, *shape), or `IntegrityError`: a bundle may hold any graph."""
-        name, outputs = OUTPUTS[part], self._runners[part](inputs)
-        made = outputs.get(name)
-        if made is None:
-            raise IntegrityError(f"{part} gives {sorted(outputs)}; {name} is needed")
-        if made.shape != (1, *shape):
-            raise IntegrityError(f"{part} gives {name} of shape {made.shape}, not {(1, *shape)}")
-        return made
+    def _restored(self, options: Options, wave: Array, first_frame: int) -> Array:
+        """A chunk (n,), with silence behind it up to an accepted length."""
+        hop, frames = self.host.hop, len(wave) // self.host.hop
+        accepted = next((count for count in self._buckets if count >= frames), frames)
+        padded = np.pad(wave, (0, (accepted - frames) * hop))
+        return self.host.process(self._run, padded, first_frame, options)[: len(wave)]
 
 
-def measure(blocks: Iterable[Array], channels: int) -> list[float]:
-    """Integrated loudness in LUFS of each channel of blocks (n, channels) at 48 kHz."""
-    meters = [LoudnessMeter() for _ in range(channels)]
+def measure(blocks: Iterable[Array], channels: int, rate_hz: int) -> list[float]:
+    """Integrated loudness in LUFS of each channel of blocks (n, channels)."""
+    meters = [LoudnessMeter(rate_hz) for _ in range(channels)]
     for block in blocks:
         for i, meter in enumerate(meters):
             meter.add(block[:, i])

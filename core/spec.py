@@ -6,14 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from ..families.hiresldm.frontend import FrontEnd
-    from .quantization import Quantized
+from .quantized import Quantized
 
 Array = NDArray[np.float32]
 Arrays = Mapping[str, Array]
@@ -65,21 +63,45 @@ def _size(axis: int | Dim | tuple[int, Dim], sizes: Mapping[str, int]) -> int:
 
 @dataclass(frozen=True)
 class Component:
-    """An exportable part: how to take it out of the model, and what goes in and comes out."""
+    """A network that is exported on its own: what goes in and comes out, and how it is used."""
 
     name: str
-    build: Callable[[Any], Any]
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    floor_db: Mapping[Precision, float]
+    per_step: bool = False
+    """Whether it runs at every step of a sampler; all others run once."""
+    fixed_lengths: tuple[int, ...] = ()
+    """The only numbers of frames it has where it is made for a neural engine; empty: any."""
+    boundary_layers: tuple[str, ...] = ()
+    """Beginnings of the names of layers that read its inputs or write its outputs."""
+
+    @property
+    def dim(self) -> Dim:
+        """Its dynamic axis; raises ValueError for a component without one."""
+        axes = [axis for tensor in self.inputs for axis in tensor.shape]
+        dims = {axis[1] if isinstance(axis, tuple) else axis for axis in axes}
+        (dim,) = {dim for dim in dims if isinstance(dim, Dim)}
+        return dim
+
+    def shape_of(self, tensor: Tensor, frames: int) -> tuple[int, ...]:
+        """The shape of one of its tensors at so many frames."""
+        return tensor.concrete({self.dim.name: frames})
 
     def sample(self, frames: int, seed: int) -> dict[str, Array]:
-        """Random inputs of unit scale at `frames` latent frames."""
+        """Random inputs of unit scale at so many frames."""
         rng = np.random.default_rng(seed)
         return {
-            tensor.name: rng.standard_normal(tensor.concrete({"frames": frames})).astype(np.float32)
+            tensor.name: rng.standard_normal(self.shape_of(tensor, frames)).astype(np.float32)
             for tensor in self.inputs
         }
+
+    def at_boundary(self, key: str) -> bool:
+        """Whether a weight, by its state-dict key, belongs to a boundary layer.
+
+        Spectra and masks span more than the 256 levels of an 8-bit activation: in w8a8 these layers
+        have 8-bit weights like all others, but compute in float.
+        """
+        return any(name.startswith(self.boundary_layers) for name in key.split("."))
 
 
 @dataclass(frozen=True)
@@ -104,7 +126,7 @@ class Artifact:
     tools: Mapping[str, str]
     data: tuple[File, ...] = ()
     buckets: tuple[int, ...] = ()
-    """The only numbers of latent frames it takes, rising; empty: any length."""
+    """The only numbers of frames it takes, rising; empty: any length."""
     gate: Mapping[str, float] = field(default_factory=dict)
     """How near to PyTorch it was when it was built, `parity_db`, and what was asked, `floor_db`."""
 
@@ -120,14 +142,17 @@ class ExportJob:
 
     `module` is the torch module with float32 weights; `quantized` holds, by the key of its state
     dict, the weights that are stored as integers, the same ones for every format; `calibration`
-    holds captured inputs for precisions that quantize activations.
+    holds captured inputs for precisions that quantize activations. `contract` is what the file
+    itself tells of its host; a format that chooses what stays float32 comes within `floor_db` of
+    PyTorch.
     """
 
     component: Component
     module: Any
     precision: Precision
     out: Path
-    front: FrontEnd
+    contract: Mapping[str, str]
+    floor_db: float
     quantized: Mapping[str, Quantized] = field(default_factory=dict)
     calibration: Sequence[Arrays] = ()
 

@@ -36,7 +36,8 @@ def parsed(text: str | bytes) -> Any:
 def built(kind: type[T], value: Any, where: str = "") -> T:
     """The dataclass `kind` of a parsed object; raises ValueError that names the place and value.
 
-    Fields may be int, float, str, other dataclasses, `tuple[X, ...]`, `Mapping[X, Y]`, `X | None`.
+    Fields may be Any, int, float, str, other dataclasses, `tuple[X, ...]`, `Mapping[X, Y]`, and
+    `X | None`.
     """
     given = _of_class(dict, value, where)
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
@@ -53,6 +54,8 @@ def built(kind: type[T], value: Any, where: str = "") -> T:
 
 def _typed(hint: Any, value: Any, where: str) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return value
     if origin is types.UnionType:
         return None if value is None else _typed(arguments[0], value, where)
     if origin is tuple:

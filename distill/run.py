@@ -16,8 +16,10 @@ from ..core.errors import UsageError
 from ..core.manifest import sha256_of
 from ..core.memory import peak_bytes
 from ..core.weights import weights_file
+from ..families.checkpoints import load_part, save_part
+from ..families.hiresldm.components import NAMES
 from ..families.hiresldm.denoiser import Denoiser
-from ..families.hiresldm.model import PARTS, Model, load, load_part, save_part
+from ..families.hiresldm.model import Model, load
 from ..training import devices
 from ..training.data.chain import Chain
 from ..training.discriminator import size_for
@@ -133,7 +135,7 @@ def _prepare(job: Job, *, resume: bool) -> None:
     if job.out.resolve() == job.teacher.resolve():
         raise UsageError(f"{job.out} is the teacher's own folder; name another --out")
     job.out.mkdir(parents=True, exist_ok=True)
-    for part in PARTS:
+    for part in NAMES:
         if part != "denoiser":
             shutil.copyfile(weights_file(job.teacher, part), job.out / f"{part}.safetensors")
     _write_facts(origin, job.out)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
+import soxr
 
 from ..benchmarks.quality import scores
 from ..benchmarks.quality.testset import Pair
 from ..core.audio import RATE_HZ
 from ..core.errors import BackendMissingError
-from ..core.manifest import Manifest
+from ..core.family import Host
+from ..core.restorer import Restorer
 from ..core.spec import Array, Precision, Runner
 from . import inputs
 from .candidates import Candidate
-from .captured import restorer_of
 from .distance import distance
 from .parts import tried
 from .rows import CHAIN, END_TO_END, LIMIT_DB, Row, Status
@@ -32,7 +34,7 @@ class AudioJudge:
     """Judges restored speech: the same host, seed and chunks around both sets of parts."""
 
     reference: Mapping[str, Runner]
-    manifest: Manifest
+    host: Host
     thresholds: Thresholds
     full: bool
     _restored: dict[tuple[tuple[int, ...], bool], dict[str, Array]] = field(default_factory=dict)
@@ -101,10 +103,19 @@ class AudioJudge:
     def _made(
         self, runners: Mapping[str, Runner], buckets: tuple[int, ...], *, every: bool
     ) -> dict[str, Array | str]:
-        restorer = restorer_of(runners, self.manifest, buckets=buckets)
+        restorer = Restorer(runners, self.host, buckets=buckets)
         waves = inputs.speech()
         kinds = waves if every else (inputs.NOISY,)
-        return {kind: tried(lambda wave: restorer(wave, RATE_HZ), waves[kind]) for kind in kinds}
+        return {kind: tried(partial(_restored, restorer), waves[kind]) for kind in kinds}
+
+
+def _restored(restorer: Restorer, wave: Array) -> Array:
+    """The restored wave (N,), where it is judged: at the rate of what was given."""
+    made, own_hz = restorer(wave, RATE_HZ), restorer.host.sample_rate_hz
+    if own_hz == RATE_HZ:
+        return made
+    back = np.asarray(soxr.resample(made, own_hz, RATE_HZ), np.float32)
+    return np.resize(back, len(wave))
 
 
 def _means(restored: Mapping[str, Array]) -> dict[str, float]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from .. import families
 from ..core.errors import BackendMissingError, ToolkitError
 from ..core.manifest import Manifest
-from ..core.restorer import PARTS
 from ..core.spec import Artifact, Runner, Runtime
 from ..runtimes.restorer import backends, pick, shared_buckets
 from .rows import Row, Status
@@ -28,16 +28,18 @@ class Candidate:
     artifacts: tuple[Artifact, ...]
     runners: Mapping[str, Runner] = field(default_factory=dict)
     faults: tuple[Row, ...] = ()
+    needed: tuple[str, ...] = ()
+    """The names of all components of the model."""
 
     @property
     def buckets(self) -> tuple[int, ...]:
-        """The only numbers of latent frames that its parts take; none where any will do."""
+        """The only numbers of frames that its parts take; none where any will do."""
         return shared_buckets(self.artifacts)
 
     @property
     def complete(self) -> bool:
         """Whether every part opened, so that the whole chain can run."""
-        return not self.faults and self.runners.keys() >= set(PARTS)
+        return not self.faults and self.runners.keys() >= set(self.needed)
 
     def row(
         self,
@@ -57,11 +59,13 @@ class Candidate:
 def candidates(manifest: Manifest, root: Path) -> Iterator[Candidate]:
     """Every format and precision of the bundle on every engine that opens it, one at a time."""
     engines = backends()
+    family, host = families.of(manifest)
+    names = family.names(host)
     for kind in dict.fromkeys((a.format, a.precision) for a in manifest.artifacts):
         own = tuple(a for a in manifest.artifacts if (a.format, a.precision) == kind)
         able = {name: engine for name, engine in engines.items() if kind[0] in engine.FORMATS}
         for name, engine in able.items():
-            yield _opened(Candidate(*kind, name, own), manifest, root, engine)
+            yield _opened(Candidate(*kind, name, own, needed=names), manifest, root, engine)
         if not able:
             yield _not_run(Candidate(*kind, "none", own), "no engine here opens this format")
 
@@ -78,7 +82,7 @@ def _opened(candidate: Candidate, manifest: Manifest, root: Path, engine: Runtim
             reason = f"cannot be opened: {error}"
             faults.append(candidate.row(artifact.component, "open", Status.FAIL, reason))
     if not faults:
-        runners |= _others(manifest, root, engine, set(PARTS) - runners.keys())
+        runners |= _others(manifest, root, engine, set(candidate.needed) - runners.keys())
     return replace(candidate, runners=runners, faults=tuple(faults))
 
 

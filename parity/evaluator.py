@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from math import nan
 
@@ -11,15 +11,13 @@ from ..benchmarks.quality import scores
 from ..benchmarks.quality.evaluation import ClipScores, System
 from ..benchmarks.quality.testset import Pair
 from ..calibration.capture import restorer_of
+from ..calibration.search import Deltas, Mix
 from ..calibration.simulation import Layers, model_bytes, simulated
 from ..core.audio import RATE_HZ
 from ..core.errors import UsageError
 from ..core.restorer import Restorer
 from ..core.spec import Array
-from ..families.hiresldm.model import Model
-
-Deltas = Mapping[str, Mapping[str, float]]
-"""Difference from fp32 by metric: mean, and the low and high end of its 95 % interval."""
+from ..families.checkpoints import Model
 
 
 @dataclass(frozen=True)
@@ -61,17 +59,6 @@ class Budget:
 METRICS = ("lsd", "estoi", "dnsmos_ovrl")
 JUDGES = ("lsd", "estoi", "dnsmos")
 """The metrics of a budget, and the groups of `benchmarks.scores` that measure them."""
-
-
-@dataclass(frozen=True)
-class Mix:
-    """Precisions of the layers, the bytes of the whole model so stored, and what is heard."""
-
-    name: str
-    layers: Layers
-    bytes: int
-    deltas: Deltas
-    holds: bool
 
 
 class Panel:

@@ -8,8 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import families
 from ..core import manifest as bundles
 from ..core.errors import BackendMissingError
+from ..core.family import Host
 from ..core.manifest import Manifest
 from ..core.spec import Component, Runner
 from . import golden, thresholds
@@ -19,7 +21,7 @@ from .parts import PartJudge
 from .rows import Row
 
 if TYPE_CHECKING:
-    from ..families.hiresldm.model import Model
+    from ..families.checkpoints import Model
 
 
 @dataclass(frozen=True)
@@ -45,30 +47,30 @@ class Gate:
 
     @cached_property
     def components(self) -> Mapping[str, Component]:
-        """The parts of the model by name."""
-        from ..families.hiresldm.components import components
+        """The components of the model by name."""
+        return {component.name: component for component in self.model.components}
 
-        return {component.name: component for component in components(self.model.config)}
+    @cached_property
+    def host(self) -> Host:
+        """The host that the bundle describes."""
+        return families.of(self.manifest)[1]
 
     @cached_property
     def reference(self) -> dict[str, Runner]:
-        """The parts of the model as runners, nothing about them rewritten."""
+        """The components of the model as runners, nothing about them rewritten."""
         from ..runtimes import on_torch
 
-        parts = self.components.values()
-        return {part.name: on_torch.runner(part, part.build(self.model)) for part in parts}
+        return on_torch.runners(self.model)
 
     @cached_property
     def parts(self) -> PartJudge:
         """The judge of single parts."""
-        return PartJudge(
-            self.reference, self.components, self.manifest, thresholds.load(), self.full
-        )
+        return PartJudge(self.reference, self.components, self.host, thresholds.load(), self.full)
 
     @cached_property
     def audio(self) -> AudioJudge:
         """The judge of the whole chain."""
-        return AudioJudge(self.reference, self.manifest, thresholds.load(), self.full)
+        return AudioJudge(self.reference, self.host, thresholds.load(), self.full)
 
     def rows(self) -> Iterator[Row]:
         """Every row, as it is made."""
@@ -88,14 +90,15 @@ class Gate:
 
     def _torch(self) -> Candidate:
         """The reference itself, which must still give what it gave when the bundle was built."""
-        return Candidate("torch", "fp32", "torch", (), self.reference)
+        names = tuple(self.components)
+        return Candidate("torch", "fp32", "torch", (), self.reference, needed=names)
 
 
 def _stored(folder: Path) -> Model:
     try:
         import torch
 
-        from ..families.hiresldm.model import load
+        from ..families.checkpoints import load
     except ImportError as error:
         raise BackendMissingError(
             f"the reference needs torch, which cannot be imported ({error}); "

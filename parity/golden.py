@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import families
 from ..core import manifest as bundles
 from ..core.errors import IntegrityError, UsageError, reason
+from ..core.family import Runners
 from ..core.manifest import Manifest
-from ..core.spec import Array, File, Runner
+from ..core.spec import Array, Arrays, Component, File
 from . import inputs, thresholds
 from .candidates import Candidate, candidates
 from .captured import Trace, trace
@@ -48,15 +50,14 @@ def write(manifest: Manifest, root: Path) -> Manifest:
 
     The caller saves the manifest. Raises `IntegrityError` for unreadable weights.
     """
-    from ..families.hiresldm.components import components
-    from ..families.hiresldm.model import load
+    from ..families.checkpoints import load
     from ..runtimes import on_torch
 
-    model = load(root)
-    parts = components(model.config)
-    runners = {part.name: on_torch.runner(part, part.build(model)) for part in parts}
-    samples = SPEECH_FRAMES * manifest.front.latent_hop
-    stored = np.rint(inputs.signals(samples)[inputs.NOISY] * 32767).astype(np.int16)
+    runners = on_torch.runners(load(root))
+    _, host = families.of(manifest)
+    samples = SPEECH_FRAMES * host.hop
+    noisy = inputs.signals(samples, host.sample_rate_hz)[inputs.NOISY]
+    stored = np.rint(noisy * 32767).astype(np.int16)
     arrays: dict[str, Any] = {_WAVE: stored}
     for frames in _lengths(manifest):
         made = _run(runners, manifest, _as_wave(stored), frames)
@@ -120,25 +121,28 @@ def _row(candidate: Candidate, name: str, wanted: Array, got: Array) -> Row:
     return candidate.row(name, GOLDEN, status, fault, value=value, floor=floor)
 
 
-def _run(
-    runners: Mapping[str, Runner], manifest: Manifest, wave: Array, frames: int
-) -> dict[str, Array]:
+def _run(runners: Runners, manifest: Manifest, wave: Array, frames: int) -> dict[str, Array]:
     """What is kept of a run in which every part takes what the one before has made."""
-    padded = np.pad(wave, (0, frames * manifest.front.latent_hop - len(wave)))
-    made: Trace = trace(runners, manifest, padded)
+    family, host = families.of(manifest)
+    padded = np.pad(wave, (0, frames * host.hop - len(wave)))
+    made: Trace = trace(runners, host, padded)
     share = len(wave) / len(padded)
     kept = {
-        name: _kept(next(iter(calls[-1].outputs.values())), share)
-        for name, calls in made.calls.items()
+        component.name: _kept(component, made.calls[component.name][-1].outputs, share)
+        for component in family.components(host)
     }
     return kept | {CHAIN: made.wave[: len(wave)].reshape(-1, 1).astype(np.float16)}
 
 
-def _kept(output: Array, share: float) -> Array:
-    """Evenly spread frames of the part (share) of an output (1, T, C) that holds speech."""
-    frames, channels = round(output.shape[1] * share), output.shape[2]
+def _kept(component: Component, outputs: Arrays, share: float) -> Array:
+    """Evenly spread frames (T, C) of the part (share) of the first output that holds speech."""
+    first = component.outputs[0]
+    (axis,) = (i for i, size in enumerate(first.shape) if not isinstance(size, int))
+    by_frame = np.moveaxis(outputs[first.name], axis, 0)
+    output = by_frame.reshape(len(by_frame), -1)
+    frames, channels = round(len(output) * share), output.shape[1]
     count = min(frames, max(2, _KEPT_VALUES // channels))
-    kept: Array = output[0, np.linspace(0, frames - 1, count).astype(int)]
+    kept: Array = output[np.linspace(0, frames - 1, count).astype(int)]
     return kept
 
 

@@ -21,24 +21,24 @@ _CLIPPED_GAIN = 12.0
 
 
 @cache
-def speech() -> dict[str, Array]:
-    """About six seconds (N,) at 48 kHz of each kind; raises `AudioError` without the examples."""
-    clean = read_mono(EXAMPLES / "clean.flac")
-    narrow = soxr.resample(soxr.resample(clean, RATE_HZ, _NARROW_HZ), _NARROW_HZ, RATE_HZ)
+def speech(rate_hz: int = RATE_HZ) -> dict[str, Array]:
+    """About six seconds (N,) of each kind; raises `AudioError` without the examples."""
+    clean = read_mono(EXAMPLES / "clean.flac", rate_hz)
+    narrow = soxr.resample(soxr.resample(clean, rate_hz, _NARROW_HZ), _NARROW_HZ, rate_hz)
     return {
-        NOISY: read_mono(EXAMPLES / "noisy.wav"),
+        NOISY: read_mono(EXAMPLES / "noisy.wav", rate_hz),
         CLEAN: clean,
         "narrow": np.asarray(narrow[: len(clean)], np.float32),  # resamplers round up
         "clipped": np.clip(_CLIPPED_GAIN * clean, -0.5, 0.5),
     }
 
 
-def signals(samples: int) -> dict[str, Array]:
+def signals(samples: int, rate_hz: int) -> dict[str, Array]:
     """One wave (samples,) of every kind, from the loudest moment on where it is speech."""
-    time_s = np.arange(samples, dtype=np.float32) / RATE_HZ
+    time_s = np.arange(samples, dtype=np.float32) / rate_hz
     impulse = np.zeros(samples, np.float32)
     impulse[samples // 2] = 1.0
-    voices = {name: _loudest(wave, samples) for name, wave in speech().items()}
+    voices = {name: _loudest(wave, samples, rate_hz) for name, wave in speech(rate_hz).items()}
     return voices | {
         "silence": np.zeros(samples, np.float32),
         IMPULSE: impulse,
@@ -48,9 +48,9 @@ def signals(samples: int) -> dict[str, Array]:
     }
 
 
-def _loudest(wave: Array, samples: int) -> Array:
+def _loudest(wave: Array, samples: int, rate_hz: int) -> Array:
     """`samples` of the wave, which starts over at its end, around its loudest tenth of a second."""
-    block = RATE_HZ // 10
+    block = rate_hz // 10
     powers = np.square(wave[: len(wave) // block * block]).reshape(-1, block).sum(axis=1)
     start = int(powers.argmax()) * block
     return np.resize(np.roll(wave, -start), samples)

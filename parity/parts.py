@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..core.manifest import Manifest
-from ..core.spec import Array, Artifact, Component, Dim, Runner
+from ..core.family import Host
+from ..core.spec import Array, Artifact, Component, Runner
 from . import inputs
 from .candidates import Candidate
 from .captured import Call, Trace, trace
@@ -18,7 +18,6 @@ from .rows import LIMIT_DB, Row, Status
 from .thresholds import Thresholds
 
 T = TypeVar("T")
-DENOISER = "denoiser"
 ODD, SHORT, CHUNK = 37, 64, 500
 """Latent frames: a number that no exporter traces, the most at which every kind of input is
 quick, and those of a whole default chunk with its context."""
@@ -56,7 +55,7 @@ class PartJudge:
 
     reference: Mapping[str, Runner]
     components: Mapping[str, Component]
-    manifest: Manifest
+    host: Host
     thresholds: Thresholds
     full: bool
     findings: list[Finding] = field(default_factory=list)
@@ -69,7 +68,7 @@ class PartJudge:
             if artifact.component in candidate.runners:
                 for frames in self._lengths(artifact):
                     yield self._row(candidate, artifact.component, frames)
-                if artifact.component == DENOISER:
+                if self.components[artifact.component].per_step:
                     yield from self._sampling(candidate, artifact)
 
     def cases(self, part: str, frames: int, steps: int, index: int = 0) -> list[Case]:
@@ -78,34 +77,39 @@ class PartJudge:
         return [Case(kind, made.calls[part][index]) for kind, made in traces.items()]
 
     def _row(self, candidate: Candidate, part: str, frames: int) -> Row:
-        cases = self.cases(part, frames, self.manifest.default_steps)
+        cases = self.cases(part, frames, self.host.default_steps)
         scope = f"part, {frames} frames"
         return self.judged(candidate, part, scope, "part_db", cases)
 
     def _sampling(self, candidate: Candidate, artifact: Artifact) -> Iterator[Row]:
-        frames = artifact.buckets[0] if artifact.buckets else ODD
+        name, frames = artifact.component, artifact.buckets[0] if artifact.buckets else ODD
         for steps in self._steps():
-            for index in range(steps):
-                cases = self.cases(DENOISER, frames, steps, index)
+            for index in range(len(self._any(frames, steps).calls[name])):
+                cases = self.cases(name, frames, steps, index)
                 scope = f"step {index + 1} of {steps}"
-                yield self.judged(candidate, DENOISER, scope, "step_db", cases)
-            yield self._loop(candidate, frames, steps)
+                yield self.judged(candidate, name, scope, "step_db", cases)
+            yield self._loop(candidate, name, frames, steps)
 
-    def _loop(self, candidate: Candidate, frames: int, steps: int) -> Row:
-        """The latent that reaches the decoder where the candidate samples on its own."""
-        mixed = {**self.reference, DENOISER: candidate.runners[DENOISER]}
-
-        waves = inputs.signals(frames * self.manifest.front.latent_hop)
+    def _loop(self, candidate: Candidate, name: str, frames: int, steps: int) -> Row:
+        """What the last step gives where the candidate samples on its own."""
+        mixed = {**self.reference, name: candidate.runners[name]}
+        output = self.components[name].outputs[0].name
+        waves = self.waves(frames)
 
         def sampled(kind: str) -> Array:
-            made = trace(mixed, self.manifest, waves[kind], steps=steps)
-            return made.calls["decoder"][0].inputs["latent"]
+            return trace(mixed, self.host, waves[kind], steps=steps).calls[name][-1].outputs[output]
 
-        decoded = self.cases("decoder", frames, steps)
-        expected = {case.kind: case.call.inputs["latent"] for case in decoded}
+        last = self.cases(name, frames, steps, -1)
+        expected = {case.kind: case.call.outputs[output] for case in last}
         made = {kind: tried(sampled, kind) for kind in expected}
-        scope = f"loop of {steps}"
-        return self._verdict(candidate, DENOISER, scope, "loop_db", expected, made)[0]
+        return self._verdict(candidate, name, f"loop of {steps}", "loop_db", expected, made)[0]
+
+    def waves(self, frames: int) -> Mapping[str, Array]:
+        """Every kind of input (N,) of so many frames."""
+        return inputs.signals(frames * self.host.hop, self.host.sample_rate_hz)
+
+    def _any(self, frames: int, steps: int) -> Trace:
+        return next(iter(self._traced(frames, steps).values()))
 
     def judged(
         self, candidate: Candidate, part: str, scope: str, limit: str, cases: Sequence[Case]
@@ -167,11 +171,10 @@ class PartJudge:
     def _traced(self, frames: int, steps: int) -> dict[str, Trace]:
         key = (frames, steps)
         if key not in self._traces:
-            waves = inputs.signals(frames * self.manifest.front.latent_hop)
+            waves = self.waves(frames)
             kinds = waves if frames <= (CHUNK if self.full else SHORT) else inputs.FEW
             self._traces[key] = {
-                kind: trace(self.reference, self.manifest, waves[kind], steps=steps)
-                for kind in kinds
+                kind: trace(self.reference, self.host, waves[kind], steps=steps) for kind in kinds
             }
         return self._traces[key]
 
@@ -179,15 +182,15 @@ class PartJudge:
         """The shortest, an odd one and a long one; of buckets the first and last, or all."""
         if artifact.buckets:
             return artifact.buckets if self.full else (artifact.buckets[0], artifact.buckets[-1])
-        low, high = _range(self.components[artifact.component])
-        return (low, ODD, CHUNK, high) if self.full else (low, ODD, CHUNK)
+        dim = self.components[artifact.component].dim
+        return (dim.low, ODD, CHUNK, dim.high) if self.full else (dim.low, ODD, CHUNK)
 
     def _steps(self) -> Sequence[int]:
         """Numbers of steps whose loop is run: the default and the next, or all."""
-        offered = sorted(self.manifest.sampler)
+        offered = sorted(self.host.schedules)
         if self.full:
             return offered
-        default = self.manifest.default_steps
+        default = self.host.default_steps
         return [n for n in offered if n >= default][:2]
 
 
@@ -217,11 +220,3 @@ def tried(run: Callable[[T], Array], given: T) -> Array | str:
         return run(given)
     except Exception as error:  # whatever an engine throws at an input is a finding
         return f"does not run: {error}"
-
-
-def _range(component: Component) -> tuple[int, int]:
-    """The fewest and the most latent frames that the part declares."""
-    axes = [axis for tensor in component.inputs for axis in tensor.shape]
-    dims = [axis[1] if isinstance(axis, tuple) else axis for axis in axes]
-    dim = next(dim for dim in dims if isinstance(dim, Dim))
-    return dim.low, dim.high

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from ..benchmarks.reports import provenance
+from ..benchmarks import provenance
 from ..core.errors import BackendMissingError
-from ..core.restorer import PARTS
 from ..runtimes.restorer import backends
 from .rows import CHAIN, END_TO_END, GOLDEN, Row, Status
 from .thresholds import VERSION
@@ -85,16 +84,17 @@ def markdown(rows: Sequence[Row]) -> str:
     """The matrix: a line per format, precision and engine, the worst figure of each part."""
     judged = [row for row in rows if row.scope != GOLDEN]
     groups = dict.fromkeys((row.format, row.precision, row.runtime) for row in judged)
-    titles = ["format", "precision", "engine", *(f"{part}, dB" for part in PARTS), END_TO_END]
-    lines = [_matrix_line(key, rows) for key in groups]
+    names = list(dict.fromkeys(row.component for row in judged if row.component != CHAIN))
+    titles = ["format", "precision", "engine", *(f"{name}, dB" for name in names), END_TO_END]
+    lines = [_matrix_line(key, rows, names) for key in groups]
     return "\n".join(
         f"| {' | '.join(cells)} |" for cells in (titles, ["---"] * len(titles), *lines)
     )
 
 
-def _matrix_line(key: tuple[str, str, str], rows: Sequence[Row]) -> list[str]:
+def _matrix_line(key: tuple[str, str, str], rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     own = [row for row in rows if (row.format, row.precision, row.runtime) == key]
-    cells = [_cell([row for row in own if row.component == part]) for part in PARTS]
+    cells = [_cell([row for row in own if row.component == name]) for name in names]
     return [*key, *cells, _chain_cell([row for row in own if row.component == CHAIN])]
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from ..core.audio import RATE_HZ
 from ..core.errors import BackendMissingError, UsageError
+from ..core.family import Host
 from ..core.spec import Array
-from ..families.hiresldm.frontend import FrontEnd, istft
 from .gate import Gate
 from .locate import locate
 from .parts import Finding
+from .traces import tracers
 
 _SAME_WEIGHTS = (
     "no part differs from the reference: what fails is what both are made from; "
@@ -36,7 +36,7 @@ def located(gate: Gate, out: Path) -> Iterator[str]:
         yield _SAME_WEIGHTS
     for name, finding in reversed(findings.items()):
         yield f"{name}, on {finding.case.kind}: {_where(gate, finding)}"
-        yield f"{name}: saved as {_save(gate.manifest.front, out / name, finding)}"
+        yield f"{name}: saved as {_save(gate.host, out / name, finding)}"
 
 
 def _where(gate: Gate, finding: Finding) -> str:
@@ -48,13 +48,15 @@ def _where(gate: Gate, finding: Finding) -> str:
         for a in gate.manifest.artifacts
         if (a.component, a.format, a.precision) == (row.component, row.format, row.precision)
     )
+    if artifact.format not in tracers():
+        return f"a {artifact.format} file has no operations that could be looked into"
     part = gate.components[row.component]
-    module, inputs = part.build(gate.model), finding.case.call.inputs
+    module, inputs = gate.model.get_submodule(part.name), finding.case.call.inputs
     culprit = locate(artifact, gate.root, part, module, inputs, row.floor or 0.0)
     return str(culprit) if culprit else "every operation of the reference is found in it"
 
 
-def _save(front: FrontEnd, stem: Path, finding: Finding) -> str:
+def _save(host: Host, stem: Path, finding: Finding) -> str:
     """Write what reproduces the failure; spectra also as waves and as a picture."""
     call = finding.case.call
     (name, expected), *_ = call.outputs.items()
@@ -65,17 +67,18 @@ def _save(front: FrontEnd, stem: Path, finding: Finding) -> str:
         arrays["got"] = got
     path = stem.with_name(f"{stem.name}.npz")
     np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
-    spectral = expected.shape[-1] == 2 * front.bins
-    if got is not None and got.shape == expected.shape and spectral and np.isfinite(got).all():
-        _save_waves(front, stem, expected[0], got[0])
+    if got is not None and got.shape == expected.shape and np.isfinite(got).all():
+        heard = {"expected": host.wave_of(name, expected), "got": host.wave_of(name, got)}
+        _save_waves(host, stem, {key: wave for key, wave in heard.items() if wave is not None})
     return f"{path} ({name})"
 
 
-def _save_waves(front: FrontEnd, stem: Path, expected: Array, got: Array) -> None:
-    waves = {"expected": istft(expected, front), "got": istft(got, front)}
+def _save_waves(host: Host, stem: Path, waves: dict[str, Array]) -> None:
+    if not waves:
+        return
     for name, wave in waves.items():
         path = stem.with_name(f"{stem.name}.{name}.wav")
-        soundfile.write(path, wave, RATE_HZ, subtype="FLOAT")
+        soundfile.write(path, wave, host.sample_rate_hz, subtype="FLOAT")
     waves["difference"] = waves["got"] - waves["expected"]
     from ..benchmarks.reports.spectrograms import draw
 

@@ -14,8 +14,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from .. import families
 from ..core import manifest as bundles
-from ..core import processors, restorer
+from ..core import processors
 from ..core.errors import BackendMissingError, ToolkitError
 from ..core.spec import Runtime
 from .restorer import DEFAULT_BACKEND, EMBEDDED_BUNDLE, Restorer, backends, pick, runtime_of
@@ -93,18 +94,19 @@ def choice(bundle: Path | None, backend: str | None, threads: int | None) -> dic
     root, engine = bundle or EMBEDDED_BUNDLE, backend or DEFAULT_BACKEND
     Restorer.load(root, backend=engine, threads=threads)
     manifest = bundles.load(root)
-    chosen = [
-        pick(manifest.artifacts, part, runtime_of(engine), None, root) for part in restorer.PARTS
-    ]
+    family, host = families.of(manifest)
+    names = family.names(host)
+    chosen = [pick(manifest.artifacts, name, runtime_of(engine), None, root) for name in names]
     return {
         "bundle": str(root),
+        "family": family.name,
         "model": manifest.model,
         "why_bundle": "as asked for" if bundle else "built in, as none is asked for",
         "engine": engine,
         "why_engine": "as asked for" if backend else "what the plain install has, as none is asked",
         "parts": {one.component: f"{one.format} {one.precision}" for one in chosen},
         "why_parts": "the first of each part in the bundle that the engine opens",
-        "steps": manifest.default_steps,
+        "steps": host.default_steps,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from .. import families
 from ..core import manifest as bundles
 from ..core.errors import BackendMissingError, ToolkitError
 from ..core.spec import Artifact, File
@@ -18,16 +19,18 @@ def inspect(root: Path) -> dict[str, Any]:
     read the `reason`. Raises `IntegrityError` for a manifest that cannot be read.
     """
     manifest = bundles.load(root)
+    _, host = families.of(manifest)
     files = {file.path: _file(file, root) for file in sorted(bundles.files(manifest), key=str)}
     return {
         "bundle": str(root),
+        "family": manifest.family,
         "model": manifest.model,
         "sha256": bundles.sha256_of(root / bundles.NAME),
         "bytes": sum(file["bytes"] for file in files.values()),
-        "sample_rate_hz": manifest.front.sample_rate_hz,
-        "loudness_lufs": manifest.front.loudness_lufs,
-        "steps": list(manifest.sampler),
-        "default_steps": manifest.default_steps,
+        "sample_rate_hz": host.sample_rate_hz,
+        "loudness_lufs": host.loudness_lufs,
+        "steps": sorted(host.schedules) or [host.default_steps],
+        "default_steps": host.default_steps,
         "golden": manifest.golden.path if manifest.golden else None,
         "artifacts": [_artifact(artifact, root, files) for artifact in manifest.artifacts],
         "files": list(files.values()),

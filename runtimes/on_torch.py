@@ -18,6 +18,8 @@ from .signature import Input, check
 if TYPE_CHECKING:
     from torch import nn
 
+    from ..families.checkpoints import Model
+
 FORMATS: Sequence[str] = ("torch",)
 
 _TURN = Lock()
@@ -58,16 +60,24 @@ def settings() -> Mapping[str, str]:
 
 
 def runner(component: Component, module: nn.Module) -> Runner:
-    """Wrap the module of a part; gradients are off, the module is used as it is."""
+    """Wrap the network of a component; gradients are off, the module is used as it is."""
     import torch
+
+    names = [tensor.name for tensor in component.outputs]
 
     def run(arrays: Arrays) -> dict[str, Array]:
         inputs = [torch.from_numpy(arrays[tensor.name]) for tensor in component.inputs]
         with torch.inference_mode():
-            output = module(*inputs)
-        return {component.outputs[0].name: output.numpy()}
+            made = module(*inputs)
+        outputs = made if isinstance(made, tuple) else (made,)
+        return {name: output.numpy() for name, output in zip(names, outputs, strict=True)}
 
     return run
+
+
+def runners(model: Model) -> dict[str, Runner]:
+    """Every component of a model as a runner, nothing about them rewritten."""
+    return {c.name: runner(c, model.get_submodule(c.name)) for c in model.components}
 
 
 def _engine() -> Any:
@@ -81,12 +91,9 @@ def _engine() -> Any:
 
 
 def _opened(artifact: Artifact, root: Path) -> tuple[Component, nn.Module]:
-    from ..families.hiresldm.components import components
-    from ..families.hiresldm.model import open_part
+    from ..families.checkpoints import open_part
 
-    config, module = open_part(root / artifact.path, artifact.component)
-    component = next(c for c in components(config) if c.name == artifact.component)
-    return component, module
+    return open_part(root / artifact.path, artifact.component)
 
 
 def _limit(chosen: int) -> int:

@@ -11,6 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from .. import families
 from ..core import arguments, noise, restorer
 from ..core import manifest as bundles
 from ..core.errors import IntegrityError, UsageError
@@ -47,11 +48,13 @@ class Restorer(restorer.Restorer):
         precision: str | None = None,
         threads: int | None = None,
         chunk_s: float = restorer.CHUNK_S,
+        wrap: restorer.Wrap = restorer.as_it_is,
     ) -> Self:
         """Open the bundle folder `path` (None: the embedded one) on an engine.
 
         `precision` None takes the bundle's first of each part, `threads` None leaves the number
-        to the engine; `chunk_s` trades memory for the context computed twice, not the result.
+        to the engine; `chunk_s` trades memory for the context computed twice, not the result;
+        `wrap` is put around every component's runner.
         Raises `UsageError` for an unknown backend, a precision that the bundle does not hold and
         values of other types, `BackendMissingError` for an engine that is not installed and
         `IntegrityError` for a bundle that is missing, altered or without this backend's format.
@@ -59,20 +62,20 @@ class Restorer(restorer.Restorer):
         root = EMBEDDED_BUNDLE if path is None else arguments.path(path, "the bundle")
         runtime, count = runtime_of(backend), _threads(threads)
         manifest = _verified(root)
+        family, host = families.of(manifest)
         chosen = [
-            pick(manifest.artifacts, part, runtime, precision, root) for part in restorer.PARTS
+            pick(manifest.artifacts, name, runtime, precision, root) for name in family.names(host)
         ]
         opened = cls(
             {one.component: runtime.load(one, root, threads=count) for one in chosen},
-            manifest.front,
-            manifest.sampler,
-            default_steps=manifest.default_steps,
+            host,
             chunk_s=arguments.seconds(chunk_s, "chunk_s"),
             buckets=shared_buckets(chosen),
+            wrap=wrap,
         )
         folder = None if path is None else root.absolute()
         how: dict[str, Any] = {"precision": precision, "threads": threads, "chunk_s": chunk_s}
-        opened._reopen = partial(cls.load, folder, backend=backend, **how)
+        opened._reopen = partial(cls.load, folder, backend=backend, wrap=wrap, **how)
         return opened
 
     def restore_file(
@@ -173,7 +176,7 @@ def _way_out(artifacts: Sequence[Artifact], runtime: Runtime, root: Path) -> str
 
 
 def shared_buckets(artifacts: Sequence[Artifact]) -> tuple[int, ...]:
-    """The numbers of latent frames that all the artifacts take, rising; none where any will do.
+    """The numbers of frames that all the artifacts take, rising; none where any will do.
 
     Raises `IntegrityError` where they have no number in common.
     """
@@ -182,7 +185,7 @@ def shared_buckets(artifacts: Sequence[Artifact]) -> tuple[int, ...]:
         return ()
     if shared := set.intersection(*limited):
         return tuple(sorted(shared))
-    raise IntegrityError("the parts of this bundle take no common number of latent frames")
+    raise IntegrityError("the parts of this bundle take no common number of frames")
 
 
 def _verified(root: Path) -> bundles.Manifest:

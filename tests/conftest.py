@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from command_line import Clip, Outcome, Run
 from hiresldm.cli.main import main
 from hiresldm.core.restorer import Restorer
 from hiresldm.core.spec import Array, Arrays
-from hiresldm.families.hiresldm.frontend import FrontEnd
+from hiresldm.families.hiresldm.host import Host
 
 if TYPE_CHECKING:
     from hiresldm.families.hiresldm.model import Model
@@ -77,7 +77,7 @@ def clip(tmp_path: Path) -> Clip:
 @pytest.fixture(scope="session")
 def embedded() -> Model:
     """The model that comes with the package: one for all tests, so that a part is traced once."""
-    from hiresldm.families.hiresldm.model import load
+    from hiresldm.families.checkpoints import load
     from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
     return load(EMBEDDED_BUNDLE)
@@ -87,15 +87,15 @@ def embedded() -> Model:
 def toy_restorer() -> MakeRestorer:
     """Makes a restorer whose parts look one frame around and use the latent and the noise."""
 
-    def make(**sizes: float) -> Restorer:
+    def make(*, leaving: str = "", **sizes: Any) -> Restorer:
         runners = {
             "recovery": lambda x: {"recovered": _smooth(x["spectrum"])},
             "encoder": _encoder,
             "denoiser": lambda x: {"clean": 0.5 * _smooth(x["noisy"]) + 0.5 * x["condition"]},
             "decoder": _decoder,
         }
-        sampler = {1: (1.0,), 2: (1.0, 0.5)}
-        return Restorer(runners, FrontEnd(), sampler, default_steps=2, **sizes)
+        kept = {name: runner for name, runner in runners.items() if name != leaving}
+        return Restorer(kept, Host().offering([1, 2], 2), **sizes)
 
     return make
 

@@ -12,21 +12,22 @@ import numpy as np
 import pytest
 import typer
 
-from hiresldm.benchmarks.reports import report
-from hiresldm.benchmarks.speed.timing import processes
-from hiresldm.benchmarks.speed.timing import timing as speed
+from hiresldm.benchmarks import report
+from hiresldm.benchmarks.speed import processes
+from hiresldm.benchmarks.speed import timing as speed
 from hiresldm.cli.asked import command
 from hiresldm.cli.main import main
 from hiresldm.core.errors import ToolkitError
-from hiresldm.core.restorer import PARTS
+from hiresldm.core.restorer import Restorer
 from hiresldm.core.spec import Array, Arrays, Runner
-from hiresldm.families.hiresldm.frontend import FrontEnd
+from hiresldm.families.hiresldm.components import NAMES as PARTS
+from hiresldm.families.hiresldm.host import Host
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 SLEEP_S = 0.05
 
 
-def _sleeper() -> speed.ClockedRestorer:
+def _sleeper() -> speed.Timed:
     """Parts that pass their input on; recovery and denoiser take `SLEEP_S` each time."""
 
     def passing(given: str, made: str, slow: bool = False) -> Runner:
@@ -42,14 +43,15 @@ def _sleeper() -> speed.ClockedRestorer:
         "denoiser": passing("condition", "clean", slow=True),
         "decoder": passing("recovered", "restored"),
     }
-    sampler = {1: (1.0,), 4: (1.0, 0.75, 0.5, 0.25)}
-    return speed.ClockedRestorer(runners, FrontEnd(), sampler, default_steps=4)
+    clock = speed.Clock()
+    host = Host().offering([1, 4], 4)
+    return speed.Timed(Restorer(runners, host, wrap=clock.wrap), clock)
 
 
 def test_time_is_put_down_to_the_part_that_took_it() -> None:
     loaded: list[int] = []
 
-    def load(threads: int) -> speed.ClockedRestorer:
+    def load(threads: int) -> speed.Timed:
         loaded.append(threads)
         return _sleeper()
 

@@ -7,14 +7,14 @@ from typing import TypeVar
 
 import numpy as np
 import pytest
-from hiresldm.benchmarks.speed.timing.timing import ClockedRestorer
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from hiresldm.core.restorer import PARTS
-from hiresldm.core.spec import Array
+from hiresldm.core.spec import Array, Runner
+from hiresldm.families.hiresldm.components import NAMES as PARTS
 from hiresldm.families.hiresldm.components import components
-from hiresldm.families.hiresldm.config import ModelConfig
 from hiresldm.families.hiresldm.frontend import FrontEnd, istft, stft
+from hiresldm.families.hiresldm.host import Host
+from hiresldm.runtimes.restorer import Restorer
 
 RATE_HZ = 48_000
 SECONDS = 10
@@ -23,9 +23,16 @@ T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
-def embedded() -> ClockedRestorer:
-    """The embedded model on one thread."""
-    return ClockedRestorer.load(threads=1)
+def embedded() -> dict[str, Runner]:
+    """The components of the embedded model, on one thread."""
+    runners: dict[str, Runner] = {}
+
+    def kept(name: str, runner: Runner) -> Runner:
+        runners[name] = runner
+        return runner
+
+    Restorer.load(threads=1, wrap=kept)
+    return runners
 
 
 def test_host_transforms(benchmark: BenchmarkFixture, speech: Array) -> None:
@@ -39,13 +46,13 @@ def test_host_transforms(benchmark: BenchmarkFixture, speech: Array) -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_part(benchmark: BenchmarkFixture, embedded: ClockedRestorer, part: str) -> None:
-    parts = {one.name: one for one in components(ModelConfig(front=embedded.front))}
-    frames = SECONDS * RATE_HZ // embedded.front.latent_hop
+def test_part(benchmark: BenchmarkFixture, embedded: dict[str, Runner], part: str) -> None:
+    parts = {one.name: one for one in components(Host())}
+    frames = SECONDS * RATE_HZ // Host().hop
     inputs = parts[part].sample(frames, seed=0)
-    made = _timed(benchmark, lambda: embedded.parts[part](inputs))
+    made = _timed(benchmark, lambda: embedded[part](inputs))
     assert {name: array.shape for name, array in made.items()} == {
-        output.name: output.concrete({"frames": frames}) for output in parts[part].outputs
+        output.name: parts[part].shape_of(output, frames) for output in parts[part].outputs
     }
 
 

@@ -9,14 +9,16 @@ import pytest
 import soundfile
 import torch
 
+from hiresldm import families
 from hiresldm.cli.main import main
 from hiresldm.core import manifest as bundles
 from hiresldm.core.errors import UsageError
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.spec import Array
-from hiresldm.export.writers import to_coreml
+from hiresldm.families.checkpoints import save_part
+from hiresldm.families.hiresldm import components as declared
 from hiresldm.families.hiresldm.config import EDGE, Stack
-from hiresldm.families.hiresldm.model import Model, save_part
+from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes.restorer import Restorer
 
 RATE_HZ = 48_000
@@ -69,7 +71,7 @@ def test_every_chain_is_heard_against_fp32_and_judged_by_the_budget(
     assert heard["holds"] == within
     table = capsys.readouterr().out
     assert f"| onnx on ort | int8 | {sum(sizes) / 1e6:.2f} |" in table
-    assert f"| {'yes' if within else 'NO'} |" in table
+    assert f"| {'yes' if within else 'no'} |" in table
 
 
 def test_a_bundle_offers_the_steps_asked_for_and_hands_them_on(weights: Path, tmp_path: Path):
@@ -79,7 +81,8 @@ def test_a_bundle_offers_the_steps_asked_for_and_hands_them_on(weights: Path, tm
     assert build(second, "--weights", str(first)) == 0
     for folder in (first, second):
         made = bundles.load(folder)
-        assert (list(made.sampler), made.default_steps) == ([1, 2], 1)
+        _, host = families.of(made)
+        assert (list(host.schedules), host.default_steps) == ([1, 2], 1)
         checkpoints = [a for a in made.artifacts if a.format == "torch"]
         assert [a.component for a in checkpoints] == ["recovery", "encoder", "denoiser", "decoder"]
     wave = np.full(4800, 0.01, np.float32)
@@ -93,7 +96,7 @@ def test_a_bundle_offers_the_steps_asked_for_and_hands_them_on(weights: Path, tm
     ("words", "sentence"),
     [
         (["--precisions", "int8"], "--audio compares with fp32"),
-        (["--components", "encoder,decoder"], "--audio needs every part; recovery, denoiser"),
+        (["--components", "encoder,decoder"], "--audio needs every component; recovery, denoiser"),
     ],
 )
 def test_what_cannot_be_heard_is_refused_before_anything_is_written(
@@ -114,7 +117,7 @@ def test_what_keeps_a_part_off_the_neural_engine_is_reported(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(to_coreml, "BUCKETS", (128, 9000))
+    monkeypatch.setattr(declared, "FIXED_LENGTHS", (128, 9000))
     words = ["--weights", str(weights), "--components", "encoder", "--formats", "coreml"]
     assert build(tmp_path / "out", *words) == 0
     assert "neural engine: log_mel has an axis of 18000" in capsys.readouterr().out

@@ -1,24 +1,27 @@
 """Core ML packages written on this machine hold and compute what PyTorch does."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from export_jobs import component_of, job_of
 from tiny import TINY
 
+from hiresldm.calibration.quantization import quantize
+from hiresldm.calibration.quantize import quantized
 from hiresldm.core.errors import ParityError, UsageError
 from hiresldm.core.manifest import sha256_of
 from hiresldm.core.metrics import snr_db
-from hiresldm.core.quantization import Quantized, dequantize, quantize
-from hiresldm.core.spec import Array, Artifact, Component, ExportJob, Precision
+from hiresldm.core.quantized import Quantized, dequantize
+from hiresldm.core.spec import Array, Artifact, Component, Precision
 from hiresldm.export.writers import to_coreml
 from hiresldm.export.writers.mlpackage import package as coreml_package
 from hiresldm.export.writers.mlpackage import weights as coreml_weights
 from hiresldm.export.writers.mlpackage.lint import lint
-from hiresldm.families.hiresldm.components import components
-from hiresldm.families.hiresldm.model import Model, load
+from hiresldm.families.checkpoints import load
+from hiresldm.families.hiresldm.components import FIXED_LENGTHS
+from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes import on_mil, on_torch
 from hiresldm.runtimes.mil import program as mil
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
@@ -36,17 +39,6 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("coreml")
 
 
-def part_of(model: Model, name: str) -> Component:
-    return next(c for c in components(model.config) if c.name == name)
-
-
-def job_of(model: Model, name: str, precision: Precision, out: Path, **more: object) -> ExportJob:
-    component = part_of(model, name)
-    return replace(
-        ExportJob(component, component.build(model), precision, out, model.config.front), **more
-    )
-
-
 def sample(component: Component, frames: int) -> dict[str, Array]:
     inputs = component.sample(frames, seed=frames)
     return {**inputs, "time": np.array([0.37], np.float32)} if "time" in inputs else inputs
@@ -54,16 +46,21 @@ def sample(component: Component, frames: int) -> dict[str, Array]:
 
 def integers(model: Model, name: str) -> dict[str, Quantized]:
     """4 bits where the inputs divide into blocks, 8 elsewhere; the first layer is left alone."""
-    weights = {k: v.numpy() for k, v in part_of(model, name).build(model).state_dict().items()}
+    weights = {k: v.numpy() for k, v in model.get_submodule(name).state_dict().items()}
     linear = [k for k, v in weights.items() if v.ndim == 2 and k.endswith(".weight")][1:]
     return {k: quantize(weights[k], 8 if len(weights[k]) % 32 else 4) for k in linear}
 
 
+def eight_bits(model: Model) -> dict[str, Quantized]:
+    """The encoder's linear layers at 8 bits."""
+    return quantized("encoder", model.encoder, Precision.W8A8, {})
+
+
 def parity_db(model: Model, artifact: Artifact, out: Path, frames: int) -> float:
     """SNR of the package as executed against the part of `model`."""
-    component = part_of(model, artifact.component)
+    component = component_of(model, artifact.component)
     inputs = sample(component, frames)
-    (wanted,) = on_torch.runner(component, component.build(model))(inputs).values()
+    (wanted,) = on_torch.runner(component, model.get_submodule(component.name))(inputs).values()
     (got,) = on_mil.load(artifact, out, threads=1)(inputs).values()
     return snr_db(wanted, got)
 
@@ -102,7 +99,7 @@ def test_integers_in_the_file_are_the_ones_given(model: Model, encoder: Artifact
 def test_a_part_for_the_neural_engine_computes_what_its_integers_stand_for(
     model: Model, encoder: Artifact, out: Path
 ):
-    assert encoder.buckets == to_coreml.BUCKETS
+    assert encoder.buckets == FIXED_LENGTHS
     assert lint(out / encoder.path) == ()
     meant = with_integers(model, "encoder")
     for frames in encoder.buckets:
@@ -151,12 +148,12 @@ def test_palettes_are_near_their_weights_and_decoded_alike_by_coremltools(model:
 
 
 def test_w8a8_rounds_the_input_of_every_linear_layer_inside(model: Model, out: Path):
-    calibration = [sample(part_of(model, "encoder"), frames) for frames in (20, 30)]
+    calibration = [sample(component_of(model, "encoder"), frames) for frames in (20, 30)]
     artifact = to_coreml.export(
-        job_of(model, "encoder", Precision.W8A8, out, calibration=calibration)
+        job_of(model, "encoder", Precision.W8A8, out, eight_bits(model), calibration)
     )
     assert parity_db(model, artifact, out, frames=64) >= 30.0
-    inputs = sample(part_of(model, "encoder"), 64)
+    inputs = sample(component_of(model, "encoder"), 64)
     trace = on_mil.trace(artifact, out, inputs)
     kinds = [kind for _, kind, _ in trace]
     inside = kinds.count("linear") - 2  # the embedding and the head compute in float

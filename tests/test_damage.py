@@ -120,7 +120,7 @@ def test_loudness_on_tensors_is_that_of_the_host(speech):
     waves = np.stack([speech, 0.001 * speech, 1e-4 * speech, np.roll(speech, 9000) ** 3])
     levels, gains = (of(torch.from_numpy(waves)) for of in (integrated_lufs, model_gain))
     for wave, level, gain in zip(waves, levels, gains, strict=True):
-        meter = LoudnessMeter()
+        meter = LoudnessMeter(48_000)
         meter.add(wave)
         assert float(level) == pytest.approx(meter.integrated_lufs(), abs=0.01)
         assert float(gain) == pytest.approx(gain_to(-20.0, meter.integrated_lufs()), rel=1e-3)

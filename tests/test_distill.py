@@ -22,7 +22,8 @@ from hiresldm.distill.consistency import pairs_of_times
 from hiresldm.distill.losses import consistency_loss, diffused, shortcut_loss
 from hiresldm.distill.run import Job, Method, distill
 from hiresldm.distill.shortcut import OnGrid, TwoTimeDenoiser, jumps
-from hiresldm.families.hiresldm.model import Model, load, save_part
+from hiresldm.families.checkpoints import load, save_part
+from hiresldm.families.hiresldm.model import Model
 from hiresldm.training import loop
 from hiresldm.training.data.prepared import prepare
 

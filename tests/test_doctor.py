@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from hiresldm.cli.main import main
 from hiresldm.core import manifest as bundles
 from hiresldm.core import processors
-from hiresldm.core.restorer import PARTS
+from hiresldm.families.hiresldm.components import NAMES as PARTS
 from hiresldm.runtimes import doctor
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, backends
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from hiresldm.benchmarks.quality.evaluation.testset import Pair
 
 from hiresldm.benchmarks.experiments.draws import mean_of, spread, top_level
+from hiresldm.benchmarks.quality.testset import Pair
 
 RATE_HZ = 48_000
 

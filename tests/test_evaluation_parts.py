@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from hiresldm.benchmarks.quality.evaluation.sources import RECORDED, bandwidth_hz, source_of
 from PIL import Image
 
 from hiresldm.benchmarks.experiments import ablations
-from hiresldm.benchmarks.quality.evaluation import cepstra, transcripts
+from hiresldm.benchmarks.quality import cepstra, transcripts
+from hiresldm.benchmarks.quality.sources import RECORDED, bandwidth_hz, source_of
 from hiresldm.cli.main import main
 from hiresldm.core.errors import UsageError
 from hiresldm.core.spec import Array

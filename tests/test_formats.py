@@ -5,14 +5,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from export_jobs import job_of
 
 from hiresldm.calibration.quantize import linear_weights, quantized
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.spec import Component, Exporter, ExportJob, Precision, Runtime
 from hiresldm.export.writers import to_coreml, to_onnx, to_openvino, to_ort
-from hiresldm.export.writers.boundary import at_edge
 from hiresldm.export.writers.onnx_graph.integers import STATIC
-from hiresldm.families.hiresldm.components import components
 from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes import on_mil, on_openvino, on_ort, on_torch
 
@@ -28,13 +27,13 @@ FLOORS = [
 
 @pytest.fixture(scope="module")
 def encoder(embedded: Model) -> Component:
-    return next(c for c in components(embedded.config) if c.name == "encoder")
+    return next(c for c in embedded.components if c.name == "encoder")
 
 
 def job(model: Model, encoder: Component, precision: Precision, out: Path) -> ExportJob:
     integers = quantized("encoder", model.encoder, precision, {})
     samples = [encoder.sample(FRAMES, seed=5)]
-    return ExportJob(encoder, model.encoder, precision, out, model.config.front, integers, samples)
+    return job_of(model, "encoder", precision, out, integers, samples)
 
 
 def parity_db(model: Model, made: ExportJob, exporter: Exporter, runtime: Runtime) -> float:
@@ -71,8 +70,8 @@ def test_static_onnx_holds_the_same_integers_and_computes_edges_in_float(
         np.testing.assert_array_equal(weight.integers, held[name])
     stored = [tensor.name for tensor in onnx.load(path).graph.initializer]
     static = {name.removesuffix(STATIC) for name in stored if name.endswith(STATIC)}
-    assert static == {name for name in held if not at_edge(name)}
-    assert {name for name in held if at_edge(name)} == {"embed.weight", "head.weight"}
+    assert static == {name for name in held if not encoder.at_boundary(name)}
+    assert {name for name in held if encoder.at_boundary(name)} == {"embed.weight", "head.weight"}
 
 
 @pytest.mark.parametrize(("precision", "floor_db", "of_fp32"), FLOORS)

@@ -25,8 +25,8 @@ from hypothesis import strategies as st
 
 from hiresldm.core.errors import IntegrityError, ToolkitError
 from hiresldm.core.weights import stored_tensors, weights_file
+from hiresldm.families.checkpoints import open_part
 from hiresldm.families.hiresldm.config import EDGE
-from hiresldm.families.hiresldm.model import open_part
 from hiresldm.parity import golden
 from hiresldm.runtimes import on_mil
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE

@@ -40,6 +40,14 @@ def nested(depth: int) -> Any:
     return value
 
 
+def host(values: dict[str, Any], **changes: Any) -> None:
+    values["host"].update(changes)
+
+
+def front(values: dict[str, Any], **changes: Any) -> None:
+    values["host"]["front"].update(changes)
+
+
 def first(values: dict[str, Any], **changes: Any) -> None:
     values["artifacts"][0].update(changes)
 
@@ -47,18 +55,30 @@ def first(values: dict[str, Any], **changes: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda v: v["front"].update(n_fft=10**9), "a n_fft of 1000000000 is not possible"),
-        (lambda v: v["front"].update(hop=1), "a hop of 1 is"),
-        (lambda v: v["front"].update(hop=True), "front.hop is True, not a whole number"),
-        (lambda v: v["front"].update(compression=float("nan")), "NaN is not a number of JSON"),
-        (lambda v: v["front"].update(loudness_lufs=1e309), "Infinity is not a number"),
-        (lambda v: v["front"].update(mel_bands=2**63), "front.mel_bands is 9223372036854775808"),
-        (lambda v: v["front"].update(sample_rate_hz=16_000), "sample_rate_hz of 16000"),
-        (lambda v: v.update(sampler=[[1.0]]), "sampler is .* not an object"),
-        (lambda v: v.update(sampler={"one": [1.0]}), "'one', not a whole number"),
-        (lambda v: v.update(sampler={"1": [0.0]}), r"sampler\.1 is not 1 times that fall"),
-        (lambda v: v.update(sampler={"1": [1.0, 0.5]}), r"sampler\.1 is not 1 times"),
-        (lambda v: v.update(sampler={"1": [1.0], "0": []}), r"sampler\.0 is not 0 times"),
+        (lambda v: front(v, n_fft=10**9), "a n_fft of 1000000000 is not possible"),
+        (lambda v: front(v, hop=1), "a hop of 1 is"),
+        (lambda v: front(v, hop=True), "front.hop is True, not a whole number"),
+        (
+            lambda v: front(v, compression=float("nan")),
+            "NaN is not a number of JSON",
+        ),
+        (lambda v: front(v, loudness_lufs=1e309), "Infinity is not a number"),
+        (
+            lambda v: front(v, mel_bands=2**63),
+            "front.mel_bands is 9223372036854775808",
+        ),
+        (lambda v: front(v, sample_rate_hz=16_000), "sample_rate_hz of 16000"),
+        (lambda v: host(v, schedules=[[1.0]]), "schedules is .* not an object"),
+        (lambda v: host(v, schedules={"one": [1.0]}), "'one', not a whole number"),
+        (
+            lambda v: host(v, schedules={"1": [0.0]}),
+            r"schedules\.1 is not 1 times that fall",
+        ),
+        (lambda v: host(v, schedules={"1": [1.0, 0.5]}), r"schedules\.1 is not 1 times"),
+        (
+            lambda v: host(v, schedules={"1": [1.0], "0": []}),
+            r"schedules\.0 is not 0 times",
+        ),
         (lambda v: first(v, buckets=[10**9]), "do not rise from 1 to 10000"),
         (lambda v: first(v, buckets=[64, 32]), "do not rise"),
         (lambda v: first(v, inputs="spectrum"), r"artifacts\[0\].inputs is 'spectrum', not a list"),
@@ -73,7 +93,7 @@ def first(values: dict[str, Any], **changes: Any) -> None:
         (lambda v: first(v, path="encoder.onnx/x"), "cannot be read: Not a directory"),
         (lambda v: first(v, sha256="0" * 63), "64 hexadecimal digits"),
         (lambda v: first(v, sha256="0" * 64), "altered or truncated"),
-        (lambda v: v.update(version=True), "version True; this reader knows 1"),
+        (lambda v: v.update(version=True), "version True; this reader knows 2"),
         (lambda v: v.update(version="1"), "version '1'"),
         (lambda v: v.update(artifacts=[]), "holds no recovery"),
     ],

@@ -11,7 +11,7 @@ import pytest
 
 from hiresldm.cli.main import main
 from hiresldm.core import manifest as bundles
-from hiresldm.core.restorer import PARTS
+from hiresldm.families.hiresldm.components import NAMES as PARTS
 from hiresldm.families.hiresldm.frontend import FrontEnd
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 

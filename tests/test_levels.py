@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from hiresldm.benchmarks.quality.evaluation.testset import Pair
 
 import hiresldm
-from hiresldm.benchmarks.quality import levels
-from hiresldm.benchmarks.quality.evaluation import scores
+from hiresldm.benchmarks.quality import levels, scores
+from hiresldm.benchmarks.quality.testset import Pair
 from hiresldm.core.audio import RATE_HZ
 from hiresldm.core.metrics import si_sdr_db, snr_db
 from hiresldm.core.restorer import Restorer, measure
@@ -26,7 +25,7 @@ def restorer() -> Restorer:
 
 def test_a_faint_recording_is_restored_as_a_loud_one_is(restorer: Restorer, noisy: Array):
     wave = noisy[: 2 * RATE_HZ]
-    level_lufs = measure([wave[:, None]], 1)[0]
+    level_lufs = measure([wave[:, None]], 1, 48_000)[0]
     usual, faint, loud = (
         restorer(wave * np.float32(gain), RATE_HZ) / np.float32(gain)
         for gain in (10 ** ((to_lufs - level_lufs) / 20) for to_lufs in (-20, -75, 0))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hiresldm import families
 from hiresldm.core import manifest as bundles
 from hiresldm.core.errors import IntegrityError
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
@@ -36,16 +37,30 @@ def test_what_is_saved_is_read_back(tmp_path: Path):
         (lambda v: v.update(version=99), "version 99"),
         (lambda v: v.update(surprise=1), "surprise"),
         (lambda v: v["artifacts"][0].update(surprise=1), "surprise"),
-        (lambda v: v.pop("front"), "front"),
+        (lambda v: v.pop("host"), "host"),
         (lambda v: v["artifacts"][0].update(path="../outside.onnx"), "leads out"),
         (lambda v: v["artifacts"][0]["data"][0].update(path="/etc/passwd"), "leads out"),
-        (lambda v: v.update(default_steps=3), "default_steps 3"),
     ],
 )
 def test_a_manifest_that_is_off_is_refused(bundle: Path, change, message: str):
     edit(bundle, change)
     with pytest.raises(IntegrityError, match=message):
         bundles.load(bundle)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda v: v.update(family="abacus"), "no family 'abacus'; accepted: .*hiresldm"),
+        (lambda v: v.update(family="../hiresldm"), "no family"),
+        (lambda v: v["host"].update(default_steps=3), "default_steps 3"),
+        (lambda v: v["host"].pop("front") and v["host"].update(back=1), "host.back is unknown"),
+    ],
+)
+def test_a_host_that_is_off_is_refused(bundle: Path, change, message: str):
+    edit(bundle, change)
+    with pytest.raises(IntegrityError, match=message):
+        families.of(bundles.load(bundle))
 
 
 @pytest.mark.parametrize("pattern", ["decoder.onnx*", "denoiser.torch*", "golden*"])

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from export_jobs import floor_db, job_of
 
 from hiresldm.core import processors
 from hiresldm.core.errors import BackendMissingError, IntegrityError, UsageError
 from hiresldm.core.metrics import snr_db
-from hiresldm.core.spec import Artifact, Component, ExportJob, Precision
+from hiresldm.core.spec import Artifact, Component, Precision
 from hiresldm.export.writers import to_openvino
-from hiresldm.families.hiresldm.components import components
-from hiresldm.families.hiresldm.model import load
+from hiresldm.families.checkpoints import load
 from hiresldm.parity.locate import locate
 from hiresldm.runtimes import on_openvino, on_torch
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, backends
@@ -32,7 +32,7 @@ ALTERED = "coarse.blocks.1.expand"
 def part() -> tuple[Component, Any, Any]:
     """The encoder: its component, its module, and the module with one weight gone astray."""
     model = load(EMBEDDED_BUNDLE)
-    component = next(c for c in components(model.config) if c.name == "encoder")
+    component = next(c for c in model.components if c.name == "encoder")
     altered = deepcopy(model.encoder)
     with torch.no_grad():
         altered.get_submodule(ALTERED).weight[3, 5] *= 65536  # type: ignore[operator, index]
@@ -50,7 +50,7 @@ def test_it_computes_what_the_reference_computes(part: Any, artifact: Any, frame
     sample = component.sample(frames, seed=frames)
     expected = on_torch.runner(component, module)(sample)["latent"]
     got = on_openvino.load(*artifact, threads=1)(sample)["latent"]
-    assert snr_db(expected, got) >= component.floor_db[Precision.FP32]
+    assert snr_db(expected, got) >= floor_db("encoder", Precision.FP32)
 
 
 def test_threads_that_call_at_once_take_turns(part: Any, artifact: Any) -> None:
@@ -119,8 +119,8 @@ def test_the_first_bad_operation_is_found(part: Any, artifact: Any, tmp_path: Pa
 
 
 def _export(component: Component, module: Any, out: Path) -> tuple[Artifact, Path]:
-    job = ExportJob(component, module, Precision.FP32, out, load(EMBEDDED_BUNDLE).config.front)
-    return to_openvino.export(job), out
+    job = job_of(load(EMBEDDED_BUNDLE), component.name, Precision.FP32, out)
+    return to_openvino.export(replace(job, module=module)), out
 
 
 def test_left_alone_it_starts_no_more_threads_than_it_was_given(

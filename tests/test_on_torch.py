@@ -11,11 +11,12 @@ from tiny import TINY
 
 from hiresldm.core.errors import BackendMissingError, IntegrityError, UsageError
 from hiresldm.core.spec import Artifact
+from hiresldm.families.checkpoints import save_part
 from hiresldm.families.hiresldm.components import components
-from hiresldm.families.hiresldm.model import Model, save_part
+from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes import on_torch
 
-ENCODER = next(part for part in components(TINY) if part.name == "encoder")
+ENCODER = next(part for part in components(TINY.host) if part.name == "encoder")
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
-from hiresldm.export.build.bundle.plan import exporters, plan
 
 from hiresldm.cli.main import main
 from hiresldm.core.errors import UsageError
 from hiresldm.core.spec import Precision
-from hiresldm.families.hiresldm.model import Model, load
+from hiresldm.export.build.plan import exporters, plan
+from hiresldm.families.checkpoints import load
+from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 
@@ -46,7 +47,7 @@ def test_mixed_is_predicted_by_its_recipe(model: Model, tmp_path: Path):
     [
         ({"formats": ["tflite"]}, "no format 'tflite'"),
         ({"precisions": ["int3"]}, "no precision 'int3'"),
-        ({"parts": ["vocoder"]}, "no part 'vocoder'"),
+        ({"components": ["vocoder"]}, "no component 'vocoder'"),
         ({"precisions": ["fp32", "pal6"]}, "onnx cannot hold pal6"),
         ({"precisions": ["mixed"]}, "--recipe"),
         ({"precisions": ["w8a8"]}, "--calibration"),
@@ -61,7 +62,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     with pytest.raises(SystemExit) as ended:
-        main(["build", str(tmp_path / "out"), "--dry-run", "--untrained", "edge"])
+        main(["build", str(tmp_path / "out"), "--dry-run", "--untrained"])
     assert ended.value.code == 0
     assert "decoder | onnx | fp32" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []

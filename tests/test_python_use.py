@@ -159,8 +159,7 @@ def test_a_pickled_restorer_opens_its_bundle_again(restorer: Restorer) -> None:
 
 
 def test_a_restorer_of_functions_says_that_it_cannot_be_pickled(restorer: Restorer) -> None:
-    sizes = restorer.front, restorer.sampler
-    made = hiresldm.Restorer(restorer._runners, *sizes, default_steps=1)
+    made = hiresldm.Restorer({}, restorer.host)
     with pytest.raises(UsageError, match=r"Restorer\.load"):
         pickle.dumps(made)
 

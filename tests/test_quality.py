@@ -15,7 +15,11 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from hiresldm.benchmarks.quality.evaluation.testset import (
+
+from hiresldm.benchmarks.quality import evaluation as quality
+from hiresldm.benchmarks.quality import per_speaker, scores
+from hiresldm.benchmarks.quality import tables as quality_tables
+from hiresldm.benchmarks.quality.testset import (
     CLASSES,
     CLEAN,
     MIXED,
@@ -23,10 +27,6 @@ from hiresldm.benchmarks.quality.evaluation.testset import (
     Pair,
     pairs,
 )
-
-from hiresldm.benchmarks.quality.evaluation import evaluation as quality
-from hiresldm.benchmarks.quality.evaluation import per_speaker, scores
-from hiresldm.benchmarks.reports import quality_tables
 from hiresldm.cli.main import main
 from hiresldm.core.errors import ToolkitError, UsageError
 from hiresldm.core.metrics import band_limited, si_sdr_db

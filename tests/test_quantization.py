@@ -5,14 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hiresldm.calibration.quantization import quantize
 from hiresldm.calibration.quantize import linear_weights, quantized
 from hiresldm.core.errors import ParityError, UsageError
 from hiresldm.core.metrics import snr_db
-from hiresldm.core.quantization import dequantize, quantize
+from hiresldm.core.quantized import dequantize
 from hiresldm.core.spec import Precision
 from hiresldm.export.writers.onnx_graph.integers import pack, unpack
 from hiresldm.export.writers.roundtrip import check_floats, check_integers
-from hiresldm.families.hiresldm.model import load
+from hiresldm.families.checkpoints import load
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 

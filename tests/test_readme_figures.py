@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hiresldm.benchmarks import readme
-from hiresldm.benchmarks.reports import provenance
+from hiresldm.benchmarks import provenance, readme
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 ROOT = Path(__file__).parents[1]

@@ -14,7 +14,7 @@ from hiresldm.calibration.mixed_precision import Recipe
 from hiresldm.calibration.quantize import quantized
 from hiresldm.calibration.simulation import linears, model_bytes, simulated, uniform
 from hiresldm.core.errors import IntegrityError, UsageError
-from hiresldm.core.quantization import dequantize
+from hiresldm.core.quantized import dequantize
 from hiresldm.core.spec import Precision
 from hiresldm.families.hiresldm.config import EDGE
 from hiresldm.families.hiresldm.model import Model

@@ -12,11 +12,13 @@ from tiny import TINY
 from hiresldm.cli.main import main
 from hiresldm.core.errors import IntegrityError, UsageError
 from hiresldm.core.weights import weights_file
+from hiresldm.families.checkpoints import load
 from hiresldm.families.hiresldm import frontend, torch_frontend
+from hiresldm.families.hiresldm.components import NAMES as PARTS
 from hiresldm.families.hiresldm.components import components
 from hiresldm.families.hiresldm.config import BASE, EDGE, REVISION, ModelConfig, named
 from hiresldm.families.hiresldm.layers import gain
-from hiresldm.families.hiresldm.model import PARTS, Model, load
+from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 
@@ -33,11 +35,13 @@ def test_own_sizes_are_a_file_of_differences(tmp_path: Path):
     own = named(str(path))
     assert (own.front.latent_channels, own.front.stride, own.encoder.dim) == (32, 4, 64)
     assert own.decoder == EDGE.decoder
-    parts, model = components(own), Model(own).eval()
+    parts, model = components(own.host), Model(own).eval()
     for part in parts:
         inputs = [torch.from_numpy(x) for x in part.sample(frames=3, seed=0).values()]
         with torch.inference_mode():
-            assert part.build(model)(*inputs).shape == part.outputs[0].concrete({"frames": 3})
+            assert model.get_submodule(part.name)(*inputs).shape == part.shape_of(
+                part.outputs[0], 3
+            )
     for wrong, told in (
         ('{"latent_channels": 32}', "latent_channels"),
         ('{"recovery_high": {"count": 9}}', "make 961 bins, not 1025"),
@@ -69,11 +73,11 @@ def test_weights_of_another_revision_are_refused_in_one_sentence(
 def test_every_part_maps_its_declared_shapes(config: ModelConfig, low: float, high: float):
     model = Model(config).eval()
     assert low < sum(p.numel() for p in model.parameters()) < high
-    for component in components(config):
+    for component in components(config.host):
         inputs = [torch.from_numpy(x) for x in component.sample(frames=3, seed=0).values()]
         with torch.inference_mode():
-            output = component.build(model)(*inputs)
-        assert output.shape == component.outputs[0].concrete({"frames": 3})
+            output = model.get_submodule(component.name)(*inputs)
+        assert output.shape == component.shape_of(component.outputs[0], 3)
         assert output.isfinite().all()
 
 

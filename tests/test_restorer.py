@@ -19,7 +19,7 @@ from hiresldm.core.errors import AudioError, IntegrityError, UsageError
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.restorer import Restorer, measure
 from hiresldm.core.spec import Array, Arrays, Artifact, Runner
-from hiresldm.families.hiresldm.frontend import FrontEnd
+from hiresldm.families.hiresldm.host import Host, RecoveryAlone
 from hiresldm.runtimes.restorer import pick, runtime_of, shared_buckets
 
 MakeRestorer = Callable[..., Restorer]
@@ -34,17 +34,17 @@ def test_shape_and_length(toy_restorer: MakeRestorer, rate_hz: int, shape: tuple
 
 
 def test_identity_networks_give_the_wave_back_at_its_level(speech: Array) -> None:
-    front = FrontEnd()
     runners = {
         "recovery": lambda x: {"recovered": x["spectrum"]},
         "encoder": lambda x: {"latent": x["log_mel"][:, ::2, :64]},
         "denoiser": lambda x: {"clean": x["condition"]},
         "decoder": lambda x: {"restored": x["recovered"]},
     }
-    restorer = Restorer(runners, front, {1: (1.0,)}, default_steps=1, chunk_s=1.0, context_s=0.2)
+    restorer = Restorer(runners, Host(), chunk_s=1.0, context_s=0.2)
     quiet = speech * np.float32(0.05)
     assert _snr_db(quiet, restorer(quiet, RATE_HZ)) > 90
-    assert _snr_db(quiet, restorer.recover(quiet, RATE_HZ)) > 90
+    alone = restorer.under(RecoveryAlone())
+    assert _snr_db(quiet, alone(quiet, RATE_HZ)) > 90
 
 
 def test_networks_hear_the_loudness_they_were_trained_on(
@@ -67,7 +67,7 @@ def test_chunks_do_not_matter(toy_restorer: MakeRestorer, speech: Array, chunk_s
 @given(st.lists(st.integers(0, 60_000), min_size=1, max_size=8))
 def test_blocks_do_not_matter(toy_restorer: MakeRestorer, speech: Array, sizes: list[int]) -> None:
     wave = speech[:, None]
-    stream = toy_restorer(chunk_s=0.7, context_s=0.3).stream(measure([wave], 1))
+    stream = toy_restorer(chunk_s=0.7, context_s=0.3).stream(measure([wave], 1, 48_000))
     parts = [stream.process(block) for block in np.split(wave, np.cumsum(sizes))]
     made = np.concatenate([*parts, stream.flush()])[:, 0]
     assert np.array_equal(made, toy_restorer(chunk_s=0.7, context_s=0.3)(speech, RATE_HZ))
@@ -112,8 +112,7 @@ def test_requests_that_cannot_be_met_are_refused(toy_restorer: MakeRestorer) -> 
     with pytest.raises(UsageError, match="context"):
         toy_restorer(chunk_s=0.0)
     with pytest.raises(UsageError, match="lacks encoder"):
-        Restorer({"recovery": _none, "denoiser": _none, "decoder": _none}, FrontEnd(), {1: (1.0,)},
-                 default_steps=1)  # fmt: skip
+        toy_restorer(leaving="encoder")(wave, RATE_HZ)
     bad: tuple[Any, ...] = (
         wave[:0],
         wave[None, None],
@@ -134,17 +133,15 @@ def test_parts_that_take_few_lengths_get_no_others(
     seen: set[int] = set()
     free, buckets = toy_restorer(chunk_s=0.7, context_s=0.3), (30, 60, 100)
 
-    def noted(runner: Runner) -> Runner:
+    def noted(name: str, runner: Runner) -> Runner:
         def run(arrays: Arrays) -> dict[str, Array]:
-            seen.add(arrays["latent"].shape[1])
+            if name == "decoder":
+                seen.add(arrays["latent"].shape[1])
             return runner(arrays)
 
         return run
 
-    runners = {**free._runners, "decoder": noted(free._runners["decoder"])}
-    restorer = Restorer(
-        runners, FrontEnd(), {2: (1.0, 0.5)}, default_steps=2, context_s=0.3, buckets=buckets
-    )
+    restorer = toy_restorer(context_s=0.3, buckets=buckets, wrap=noted)
     made = restorer(speech, RATE_HZ)
     assert seen <= set(buckets) and len(made) == len(speech)
     assert _snr_db(free(speech, RATE_HZ), made) > 50

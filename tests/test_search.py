@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import soundfile
 import torch
-from hiresldm.benchmarks.quality.evaluation.testset import CLASSES, Pair
 from tiny import TINY
 
 from hiresldm.benchmarks.experiments import accuracy_aware as controlled
 from hiresldm.benchmarks.experiments import nncf_baseline as rival
 from hiresldm.benchmarks.experiments.accuracy_aware import controlled_part
+from hiresldm.benchmarks.quality.testset import CLASSES, Pair
 from hiresldm.calibration import mixed_precision as recipe
 from hiresldm.calibration.search import HEARD, descent, search
 from hiresldm.calibration.sensitivity import Sensitivity, choices
@@ -25,8 +25,9 @@ from hiresldm.cli.main import main
 from hiresldm.core.errors import BudgetError, UsageError
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.spec import Array, Precision
+from hiresldm.families.checkpoints import load, save_part
 from hiresldm.families.hiresldm.components import components
-from hiresldm.families.hiresldm.model import Model, load, save_part
+from hiresldm.families.hiresldm.model import Model
 from hiresldm.parity.evaluator import Budget, Listener, Mix
 from hiresldm.runtimes import on_torch
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
@@ -128,8 +129,11 @@ def test_where_int4_is_chosen_a_rival_is_heard_halfway_to_int8(
 
 
 def test_accuracy_control_takes_layers_back_until_a_part_is_near_enough(model: Model) -> None:
-    part = next(part for part in components(TINY) if part.name == "denoiser")
-    module, captured = part.build(model), [part.sample(8, seed=seed) for seed in range(6)]
+    part = next(part for part in components(TINY.host) if part.name == "denoiser")
+    module, captured = (
+        model.get_submodule(part.name),
+        [part.sample(8, seed=seed) for seed in range(6)],
+    )
     meant = on_torch.runner(part, module)(captured[1])["clean"]
     near, coarse = (controlled_part(part, module, captured, floor) for floor in (50.0, 0.0))
     assert snr_db(meant, near[0](captured[1])["clean"]) > 45
@@ -141,7 +145,7 @@ def test_nncf_chooses_among_the_same_layers(model: Model, monkeypatch: pytest.Mo
     monkeypatch.setattr(rival, "HALVINGS", 1)
     captured = [
         Sample(Origin(part.name, "a", "noise", 0.0), part.sample(8, seed=1))
-        for part in components(TINY)
+        for part in components(TINY.host)
     ]
     sizes = [model_bytes(model, uniform(model, p)) for p in (Precision.INT8, Precision.INT4)]
     layers = rival.nncf_mix(model, Calibration("", {}, {}, captured), sum(sizes) // 2)

@@ -10,19 +10,21 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from hiresldm.benchmarks.quality.evaluation.cases import student_cases, teacher_cases, trials
-from hiresldm.benchmarks.quality.evaluation.evaluation import ClipScores, render
-from hiresldm.benchmarks.quality.evaluation.robustness import SeedWatch, levels
-from hiresldm.benchmarks.quality.evaluation.testset import Pair
-from hiresldm.benchmarks.speed.timing.memory import Memory
 
-from hiresldm.benchmarks.quality.evaluation import cases, steps
+from hiresldm.benchmarks.quality import cases, steps
+from hiresldm.benchmarks.quality.cases import student_cases, teacher_cases, trials
+from hiresldm.benchmarks.quality.evaluation import ClipScores, render
+from hiresldm.benchmarks.quality.robustness import SeedWatch, levels
+from hiresldm.benchmarks.quality.testset import Pair
+from hiresldm.benchmarks.speed.memory import Memory
 from hiresldm.cli.main import main
 from hiresldm.core.spec import Array, Arrays
 from hiresldm.core.weights import weights_file
 from hiresldm.distill.shortcut import PART, TwoTimeDenoiser
+from hiresldm.families.checkpoints import load, save_part
+from hiresldm.families.hiresldm.components import NAMES as PARTS
 from hiresldm.families.hiresldm.config import EDGE, Stack
-from hiresldm.families.hiresldm.model import PARTS, Model, load, save_part
+from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 from hiresldm.training.data.kinds import KINDS
 

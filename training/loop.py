@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from ..families.hiresldm.model import save_part
+from ..families.checkpoints import save_part
 from . import devices
 from .data.chain import Chain
 from .devices import Captured, Feed, Precision

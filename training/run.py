@@ -12,8 +12,10 @@ import torch
 
 from ..core.errors import IntegrityError, UsageError
 from ..core.weights import weights_file
+from ..families.checkpoints import load_part
+from ..families.hiresldm.components import NAMES
 from ..families.hiresldm.config import ModelConfig
-from ..families.hiresldm.model import PARTS, Model, load_part
+from ..families.hiresldm.model import Model
 from . import devices, log
 from .data.bank import Sounds
 from .data.chain import FILLED, Chain
@@ -29,7 +31,7 @@ NEEDED = {
     "recovery": (),
     "autoencoder": ("recovery",),
     "denoiser": ("recovery", "encoder"),
-    "polish": PARTS,
+    "polish": NAMES,
 }
 """Parts that a stage needs trained already."""
 BATCHES = {"recovery": 24, "autoencoder": 24, "denoiser": 48, "polish": 12}
@@ -147,7 +149,7 @@ def _model(job: Job) -> Model:
     except OSError as error:
         raise UsageError(f"{job.out}: cannot be written to: {error}") from error
     model = Model(job.config)
-    for part in PARTS:
+    for part in NAMES:
         if (path := _found(job, part)) is not None:
             load_part(model.get_submodule(part), path)
             own = job.out / f"{part}.safetensors"

@@ -18,14 +18,15 @@ import numpy as np
 
 from ...core.audio import RATE_HZ
 from ...core.errors import UsageError
-from ...core.spec import Array, Arrays
+from ...core.restorer import Wrap
+from ...core.spec import Array, Arrays, Runner
 from ...families.hiresldm.frontend import FrontEnd, istft, stft
 from ...runtimes.restorer import EMBEDDED_BUNDLE, Restorer
+from .. import provenance, report
 from ..quality import evaluation as quality
 from ..quality import scores
 from ..quality.evaluation import System
 from ..quality.testset import pairs
-from ..reports import provenance, report
 
 ITERATIONS = 32
 SHARES = (0.0, 0.05, 0.1, 0.2)
@@ -33,6 +34,10 @@ SHARES = (0.0, 0.05, 0.1, 0.2)
 SPLITS = {"phases": "test", "strength": "valid"}
 PER_CLASS, SEED = 3, 0
 METRICS = ("dnsmos", "pesq", "estoi", "lsd")
+FRONT = FrontEnd()
+"""Of the embedded model."""
+Change = Callable[[Arrays, Array], Array]
+"""(inputs, output) of a component, of one clip, to another output."""
 Phases = Callable[[Array, Array, FrontEnd], Array]
 """(restored, recovered), each (T, 2 * bins), to a spectrum with the magnitudes of the first."""
 
@@ -77,18 +82,17 @@ def main(ablation: str, data: Path, out: Path) -> None:
     report.write(result, out)
 
 
-class AlteredRestorer(Restorer):
-    """The embedded model with something put behind one of its parts."""
+def altering(name: str, change: Change) -> Wrap:
+    """Lets `change` have (inputs, output) of a component, of one clip, and give another output."""
 
-    def alter(self, part: str, change: Callable[[Arrays, Array], Array]) -> None:
-        """Let `change` have (inputs, output) of the part, of one clip, and give another output."""
-        run = self._runners[part]
-
+    def wrap(component: str, run: Runner) -> Runner:
         def altered(inputs: Arrays) -> dict[str, Array]:
-            ((name, made),) = run(inputs).items()
-            return {name: change(inputs, made[0])[None]}
+            ((output, made),) = run(inputs).items()
+            return {output: change(inputs, made[0])[None]}
 
-        self._runners = {**self._runners, part: altered}
+        return altered if component == name else run
+
+    return wrap
 
 
 def left_in(share: float, damaged: Array, recovered: Array, front: FrontEnd) -> Array:
@@ -99,22 +103,20 @@ def left_in(share: float, damaged: Array, recovered: Array, front: FrontEnd) -> 
 
 def _phase_systems() -> list[System]:
     def system(name: str, phases: Phases) -> System:
-        restorer = AlteredRestorer.load()
-        front = restorer.front
-        restorer.alter("decoder", lambda given, made: phases(made, given["recovered"][0], front))
-        return _system(name, restorer)
+        return _system(
+            name, "decoder", lambda given, made: phases(made, given["recovered"][0], FRONT)
+        )
 
     return [system(name, phases) for name, phases in PHASES.items()]
 
 
 def _strength_systems() -> list[System]:
     def system(share: float) -> System:
-        restorer = AlteredRestorer.load()
-        front = restorer.front
-        restorer.alter(
-            "recovery", lambda given, made: left_in(share, given["spectrum"][0], made, front)
+        return _system(
+            f"{share:.0%} of the damaged speech left in",
+            "recovery",
+            lambda given, made: left_in(share, given["spectrum"][0], made, FRONT),
         )
-        return _system(f"{share:.0%} of the damaged speech left in", restorer)
 
     return [system(share) for share in SHARES]
 
@@ -125,7 +127,8 @@ ABLATIONS: Mapping[str, Callable[[], list[System]]] = {
 }
 
 
-def _system(name: str, restorer: Restorer) -> System:
+def _system(name: str, component: str, change: Change) -> System:
+    restorer = Restorer.load(wrap=altering(component, change))
     return System(name, None, lambda pair: restorer(pair.damaged, RATE_HZ, seed=SEED))
 
 

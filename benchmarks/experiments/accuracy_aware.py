@@ -19,8 +19,7 @@ from ...core.spec import Arrays, Component, Runner
 from ...export.writers.quiet import quiet
 from ...export.writers.to_openvino import converted
 from ...export.writers.tracing import trace
-from ...families.hiresldm.components import components
-from ...families.hiresldm.model import Model
+from ...families.checkpoints import Model
 from ...runtimes import on_openvino, on_torch
 
 SEEN = 28
@@ -33,12 +32,12 @@ def controlled(model: Model, calibration: Calibration) -> tuple[Restorer, int]:
     """The chain over OpenVINO with every part so quantized, and the bytes of all its constants."""
     made = {
         part.name: controlled_part(
-            part, part.build(model), calibration.spaced(part.name, SEEN), NEAR_DB
+            part, model.get_submodule(part.name), calibration.spaced(part.name, SEEN), NEAR_DB
         )
-        for part in components(model.config)
+        for part in model.components
     }
     size = sum(held for _, held in made.values())
-    return restorer_of(model, lambda part, _: made[part.name][0]), size
+    return restorer_of(model, lambda name, _: made[name][0]), size
 
 
 def controlled_part(

@@ -1,27 +1,33 @@
-"""Ways to choose the ranges of w8a8 activations, compared on inputs that no range was chosen by."""
+"""`python -m hiresldm.benchmarks.experiments.activation_ranges CALIBRATION OUT`.
+
+Ways to choose those of w8a8, compared on inputs that no range was chosen by.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import nn
 
+from ...calibration import store
 from ...calibration.store import Calibration
 from ...core.metrics import snr_db
 from ...core.spec import Array, Arrays, Component
-from ...export.writers.onnx_graph.static import OPERATORS, edges
+from ...export.writers.onnx_graph.static import OPERATORS, boundary
 from ...export.writers.tracing import trace
-from ...families.hiresldm.components import components
-from ...families.hiresldm.model import Model
+from ...families.checkpoints import Model, load
 from ...runtimes import on_torch
+from ...runtimes.restorer import EMBEDDED_BUNDLE
+from .. import provenance, report
 
 USED = 28
 """Captured calls of a part that are used at most: half for the ranges, half to judge them."""
@@ -63,9 +69,9 @@ class Compared:
 
 def compare(model: Model, calibration: Calibration) -> Iterator[Compared]:
     """Every method on every part."""
-    for component in components(model.config):
+    for component in model.components:
         inputs = calibration.spaced(component.name, USED)
-        yield from compare_part(component, component.build(model), inputs)
+        yield from compare_part(component, model.get_submodule(component.name), inputs)
 
 
 def compare_part(
@@ -87,7 +93,7 @@ def compare_part(
             seconds = time.perf_counter() - began
             plain = _plain(ranges)
             first = first or plain
-            got = _joined(_run(_quantized(path, ranges), inputs[1::2]))
+            got = _joined(_run(_quantized(path, component, ranges), inputs[1::2]))
             changed = np.mean([not np.allclose(plain[key], first[key], rtol=1e-3) for key in first])
             ratio_db = round(snr_db(expected, got), 2)
             yield Compared(component.name, method.name, ratio_db, float(changed), round(seconds, 2))
@@ -126,7 +132,7 @@ def _plain(ranges: Any) -> dict[str, tuple[float, ...]]:
     }
 
 
-def _quantized(path: Path, ranges: Any) -> bytes:
+def _quantized(path: Path, component: Component, ranges: Any) -> bytes:
     """The graph with inner layers between QDQ pairs: unsigned activations, weights by column."""
     import onnx
     from onnxruntime.quantization import QuantType
@@ -141,7 +147,7 @@ def _quantized(path: Path, ranges: Any) -> bytes:
         QuantType.QUInt8,
         ranges,
         [],  # nodes_to_quantize: all
-        edges(model),  # nodes_to_exclude
+        boundary(model, component),  # nodes_to_exclude
         OPERATORS,
         {},
     )
@@ -158,3 +164,15 @@ def _run(graph: bytes, inputs: Sequence[Arrays]) -> list[Array]:
 
 def _joined(arrays: Sequence[Array]) -> Array:
     return np.concatenate([array.reshape(-1) for array in arrays])
+
+
+def main(calibration: Path, out: Path) -> None:
+    """Compare the ways for every component of the embedded model, and write the rows."""
+    rows = compare(load(EMBEDDED_BUNDLE), store.load(calibration))
+    command = f"python -m {__spec__.name} CALIBRATION OUT"
+    result = {"compared": [asdict(row) for row in rows], "command": command}
+    report.write(result | {"machine": provenance.machine()}, out)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:3]))

@@ -23,14 +23,14 @@ from ...training.data.bank import Sounds
 from ...training.data.draws import Draw
 from ...training.data.kinds import waves_of
 from ...training.data.material import Material, assemble
+from .. import provenance, report
 from ..quality import evaluation as quality
 from ..quality import scores
 from ..quality.evaluation import System
 from ..quality.scores import Scorer
-from ..quality.systems import StagedRestorer
+from ..quality.systems import recover, round_trip
 from ..quality.testset import Pair, by_turns, undamaged
-from ..reports import provenance, report
-from .ablations import AlteredRestorer
+from .ablations import altering
 
 SPLIT, CLIPS, SEED, DRAWN = "test", 12, 0, 16
 CUTOFF_HZ, STEEPNESS = 4000.0, 60.0
@@ -38,14 +38,6 @@ SNR_DB = (-5.0, 0.0)
 LOW_PASSED, NOISY = "low-passed at 4 kHz", "noise at -5 to 0 dB"
 METRICS = ("dnsmos", "distillmos", "pesq", "estoi", "lsd", "lost")
 TOP_HZ = (4000.0, 16_000.0)
-
-
-class Means(Restorer):
-    """A restorer whose denoiser gives the mean of many draws instead of one."""
-
-    def average(self, draws: int) -> None:
-        """Take the mean of this many draws from now on."""
-        self._runners = {**self._runners, "denoiser": mean_of(self._runners["denoiser"], draws)}
 
 
 def mean_of(denoiser: Runner, draws: int) -> Runner:
@@ -94,20 +86,20 @@ def pairs(data: Path) -> Iterator[Pair]:
 
 def systems() -> list[System]:
     """What is compared; the number of steps where anything is drawn."""
-    plain, means, recovered = StagedRestorer.load(), Means.load(), AlteredRestorer.load()
-    means.average(DRAWN)
-    recovered.alter("denoiser", lambda given, made: given["condition"][0])
+    plain = Restorer.load()
+    means = Restorer.load(wrap=lambda name, run: mean_of(run, DRAWN) if name == "denoiser" else run)
+    recovered = Restorer.load(wrap=altering("denoiser", lambda given, made: given["condition"][0]))
 
     def chain(name: str, restorer: Restorer, steps: int) -> System:
         return System(name, steps, lambda p: restorer(p.damaged, RATE_HZ, steps=steps, seed=SEED))
 
     return [
         System("input", None, lambda pair: pair.damaged),
-        System("recovery", None, lambda pair: plain.recover(pair.damaged, RATE_HZ)),
+        System("recovery", None, lambda pair: recover(plain, pair.damaged)),
         chain("recovered latent, decoded", recovered, 1),
         chain(f"mean of {DRAWN} draws", means, 1),
-        *(chain("draw", plain, steps) for steps in sorted(plain.sampler)),
-        System("clean latent, decoded", None, lambda p: plain.round_trip(p.damaged, p.reference)),
+        *(chain("draw", plain, steps) for steps in sorted(plain.host.schedules)),
+        System("clean latent, decoded", None, lambda p: round_trip(plain, p.damaged, p.reference)),
     ]
 
 

@@ -23,12 +23,12 @@ from ...training.data import corpus
 from ...training.data.codecs import Rng
 from ...training.data.effects import active_level
 from ...training.data.noises import unit
+from .. import provenance, report
 from ..peers.load import peers_of
 from ..quality import evaluation as quality
 from ..quality import scores
 from ..quality.systems import load, systems_of, variants
 from ..quality.testset import Pair
-from ..reports import provenance, report
 
 SPLITS = ("train", "test")
 CLIPS, SECONDS, SEED = 16, 5, 0

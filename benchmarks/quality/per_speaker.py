@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...training.data.kinds import CLEAN
-from ..reports.report import Row, system_title, table
+from ..report import Row, system_title, table
 from .evaluation import ALL
 
 NEAR_CLEAN = "clean and near-clean"

@@ -18,8 +18,8 @@ import numpy as np
 from ...core import metrics
 from ...core.errors import BackendMissingError, UsageError
 from ...core.spec import Array
+from ..rates import JUDGED_HZ, at_16_khz
 from . import cepstra, speakers, transcripts
-from .rates import JUDGED_HZ, at_16_khz
 from .testset import Pair
 
 Score = Callable[[Pair, Array], dict[str, float]]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core.spec import Array
-from .rates import at_16_khz
+from ..rates import at_16_khz
 from .testset import Pair
 
 _LEVEL = 10 ** (-30 / 20)

@@ -14,8 +14,7 @@ from ...core.manifest import sha256_of
 from ...core.spec import Array
 from ...core.weights import weights_file
 from ...distill.run import FACTS
-from ..reports.quality_tables import measured
-from ..reports.report import Row, interval_text, system_title, table
+from ..report import Row, interval_text, system_title, table
 from ..speed.memory import Memory
 from ..speed.timing import factors, spread
 from .cases import (
@@ -32,6 +31,7 @@ from .cases import (
 from .evaluation import ClipScores, evaluate, interval, render
 from .robustness import STEPS, SeedWatch
 from .scores import Scorer
+from .tables import measured
 from .testset import Pair
 
 T = TypeVar("T")
@@ -147,8 +147,8 @@ def differences(
 def timings(cases: Sequence[Case], wave: Array, *, runs: int) -> list[dict[str, Any]]:
     """Real-time factor and milliseconds of denoiser per second of audio, by case, in turns."""
     for case in cases:
-        factors(case.clocked, wave, steps=case.steps)
-    taken = [[factors(c.clocked, wave, steps=c.steps) for c in cases] for _ in range(runs)]
+        factors(case.timed, wave, steps=case.steps)
+    taken = [[factors(c.timed, wave, steps=c.steps) for c in cases] for _ in range(runs)]
     return [
         {
             "rtf": spread([one["rtf"] for one in own]),

@@ -14,7 +14,7 @@ from ...core.errors import UsageError
 from ...core.loudness import gain_to
 from ...core.restorer import measure
 from ...core.spec import Array
-from ...families.hiresldm.frontend import istft, log_mel, stft
+from ...families.hiresldm.host import Host, RecoveryAlone, RoundTrip
 from ...runtimes.restorer import Restorer
 from ..peers.load import Peer
 from .evaluation import System
@@ -34,27 +34,21 @@ class Variant:
     precision: str | None
 
 
-class StagedRestorer(Restorer):
-    """A restorer that can also decode a clean latent: the best that its decoder can give."""
+def recover(restorer: Restorer, damaged: Array) -> Array:
+    """The recovered wave (N,) at 48 kHz: no diffusion, no decoder."""
+    return restorer.under(RecoveryAlone(**vars(restorer.host)))(damaged, RATE_HZ)
 
-    def round_trip(self, damaged: Array, clean: Array) -> Array:
-        """The decoder's output (N,) from the latent of `clean` and the recovered `damaged` wave.
 
-        Both are (N,) at 48 kHz and are brought to the model's level by the gain of `damaged`.
-        """
-        gain = gain_to(self.front.loudness_lufs, measure([damaged[:, None]], 1)[0])
-        hop = self.front.latent_hop
+def round_trip(restorer: Restorer, damaged: Array, clean: Array) -> Array:
+    """The decoder's wave (N,) from the latent of `clean`: the best that it can give.
 
-        def decode(wave: Array, first_frame: int) -> Array:
-            spoken = clean[first_frame * hop :][: len(wave)] * np.float32(gain)
-            spoken = np.pad(spoken, (0, len(wave) - len(spoken)))
-            mel = log_mel(stft(spoken, self.front), self.front)[None]
-            latent = self._runners["encoder"]({"log_mel": mel})["latent"]
-            recovered = self._recover(stft(wave, self.front))[None]
-            made = self._runners["decoder"]({"latent": latent, "recovered": recovered})
-            return istft(made["restored"][0], self.front)
-
-        return self._run(damaged, RATE_HZ, decode)
+    Both are (N,) at 48 kHz and are brought to the model's level by the gain of `damaged`.
+    """
+    host = restorer.host
+    level_lufs = measure([damaged[:, None]], 1, host.sample_rate_hz)[0]
+    gain = gain_to(host.loudness_lufs or level_lufs, level_lufs)
+    given = RoundTrip(**vars(host), clean=clean * np.float32(gain))
+    return restorer.under(given)(damaged, RATE_HZ)
 
 
 def variants(
@@ -76,15 +70,15 @@ def variants(
     )
 
 
-def load(variant: Variant, *, threads: int | None) -> StagedRestorer:
+def load(variant: Variant, *, threads: int | None) -> Restorer:
     """Open a variant; raises as `Restorer.load` does."""
-    return StagedRestorer.load(
+    return Restorer.load(
         variant.bundle, backend=variant.backend, precision=variant.precision, threads=threads
     )
 
 
 def systems_of(
-    restorers: Mapping[str, StagedRestorer],
+    restorers: Mapping[str, Restorer],
     steps: Sequence[int],
     peers: Sequence[Peer] = (),
     *,
@@ -98,12 +92,14 @@ def systems_of(
     no restorer offers, and for a restorer that offers none of them.
     """
     first = next(iter(restorers.values()))
-    made = [
-        System("input", None, lambda pair: pair.damaged),
-        System("recovery", None, lambda pair: first.recover(pair.damaged, RATE_HZ)),
-    ]
-    if referenced:
-        made.append(System("autoencoder", None, lambda p: first.round_trip(p.damaged, p.reference)))
+    made = [System("input", None, lambda pair: pair.damaged)]
+    staged = isinstance(first.host, Host)
+    if staged:
+        made.append(System("recovery", None, lambda pair: recover(first, pair.damaged)))
+    if staged and referenced:
+        made.append(
+            System("autoencoder", None, lambda p: round_trip(first, p.damaged, p.reference))
+        )
     for name, restorer in restorers.items():
         made += [_chain(name, restorer, count, seed) for count in _offered(restorer, steps)]
     if unknown := set(steps) - {system.steps for system in made}:
@@ -111,13 +107,13 @@ def systems_of(
     return (*made, *(_peer(peer) for peer in peers))
 
 
-def _offered(restorer: StagedRestorer, steps: Sequence[int]) -> list[int]:
-    offered = [count for count in steps if count in restorer.sampler]
+def _offered(restorer: Restorer, steps: Sequence[int]) -> list[int]:
+    offered = [count for count in steps if count in restorer.host.schedules]
     # One that offers none is asked for one all the same: it refuses, telling what it accepts.
     return offered or [restorer.accepted_steps(steps[0] if steps else None)]
 
 
-def _chain(name: str, restorer: StagedRestorer, steps: int, seed: int) -> System:
+def _chain(name: str, restorer: Restorer, steps: int, seed: int) -> System:
     def run(pair: Pair) -> Array:
         return restorer(pair.damaged, RATE_HZ, steps=steps, seed=seed)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..figures import blank, save
 from ..quality.scores import headings
-from .figures import blank, save
-from .report import Row
+from ..report import Row
 
 PANELS = ("dnsmos_ovrl", "estoi", "pesq", "lsd", "lsd_hf", "wer")
 COLUMNS = 3

@@ -13,7 +13,7 @@ import soundfile
 from ...core.audio import RATE_HZ
 from ...core.spec import Array
 from ..quality.evaluation import Rendering, System
-from .report import system_title
+from ..report import system_title
 from .spectrograms import level_db, thumbnail
 
 EXCERPT_S = 6.0

@@ -8,9 +8,9 @@ from html import escape
 from typing import Any
 
 from ..quality.evaluation import ALL
+from ..quality.tables import measured
+from ..report import Row, interval_text, mean_text, system_title
 from .gallery import EXCERPT_S, Exhibit, Sound
-from .quality_tables import measured
-from .report import Row, interval_text, mean_text, system_title
 
 _LOWER_IS_BETTER = "↓"
 _OUTSIDE = ("input", "autoencoder")

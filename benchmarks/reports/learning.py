@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .figures import blank, save
-from .report import Row
+from ..figures import blank, save
+from ..report import Row
 
 
 def stages(runs: Sequence[Row]) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from ...core.audio import RATE_HZ
 from ...core.spec import Array
 from ...families.hiresldm.frontend import FrontEnd, expand, stft
-from .figures import blank, save
+from ..figures import blank, save
 
 _RANGE_DB = 90.0
 _THUMBNAIL = (420, 210)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..quality.scores import headings
-from .report import Row, table
+from ..report import Row, table
 
 
 def planned(rows: Iterable[Row]) -> str:

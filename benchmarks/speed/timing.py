@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,15 +18,16 @@ HOST = "host"
 """What is not inside a part: transforms, loudness, noise, sampler, cross-fades."""
 
 
-class ClockedRestorer(Restorer):
-    """A restorer that adds up in `seconds` the time spent inside each of its `parts`."""
+class Clock:
+    """Adds up in `seconds` the time spent inside each component that its `wrap` is put around."""
 
-    def __init__(self, runners: Mapping[str, Runner], *args: Any, **options: Any) -> None:
-        self.seconds = dict.fromkeys(runners, 0.0)
-        self.parts = {name: self._clocked(name, runner) for name, runner in runners.items()}
-        super().__init__(self.parts, *args, **options)
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
 
-    def _clocked(self, name: str, runner: Runner) -> Runner:
+    def wrap(self, name: str, runner: Runner) -> Runner:
+        """The runner, timed."""
+        self.seconds[name] = 0.0
+
         def run(arrays: Arrays) -> dict[str, Array]:
             began = time.perf_counter()
             outputs = runner(arrays)
@@ -34,8 +37,22 @@ class ClockedRestorer(Restorer):
         return run
 
 
+@dataclass(frozen=True, eq=False)
+class Timed:
+    """A restorer, and the clock around its components."""
+
+    restorer: Restorer
+    clock: Clock
+
+    @classmethod
+    def load(cls, root: Path, **options: Any) -> Timed:
+        """Open a bundle; raises as `Restorer.load` does."""
+        clock = Clock()
+        return cls(Restorer.load(root, wrap=clock.wrap, **options), clock)
+
+
 def rows(
-    load: Callable[[int], ClockedRestorer],
+    load: Callable[[int], Timed],
     speech: Array,
     *,
     threads: Sequence[int],
@@ -48,7 +65,7 @@ def rows(
     turns, so that a busy spell of the machine does not fall on one of them alone.
     """
     restorers = {count: load(count) for count in threads}
-    cases = [(t, restorers[t].accepted_steps(s)) for t in threads for s in steps]
+    cases = [(t, restorers[t].restorer.accepted_steps(s)) for t in threads for s in steps]
     for count, chosen in cases:
         factors(restorers[count], speech, steps=chosen)
     taken: dict[tuple[int, int], list[dict[str, float]]] = {case: [] for case in cases}
@@ -62,16 +79,17 @@ def rows(
     ]
 
 
-def factors(restorer: ClockedRestorer, speech: Array, *, steps: int) -> dict[str, float]:
+def factors(timed: Timed, speech: Array, *, steps: int) -> dict[str, float]:
     """Real-time factor of one run over a wave (N,), and its shares by part, `HOST` the rest."""
-    restorer.seconds.update(dict.fromkeys(restorer.seconds, 0.0))
+    seconds = timed.clock.seconds
+    seconds.update(dict.fromkeys(seconds, 0.0))
     began = time.perf_counter()
-    restorer(speech, RATE_HZ, steps=steps)
+    timed.restorer(speech, RATE_HZ, steps=steps)
     total_s = time.perf_counter() - began
-    host_s = total_s - sum(restorer.seconds.values())
+    host_s = total_s - sum(seconds.values())
     audio_s = len(speech) / RATE_HZ
-    seconds = {"rtf": total_s, **restorer.seconds, HOST: host_s}
-    return {name: value / audio_s for name, value in seconds.items()}
+    shares = {"rtf": total_s, **seconds, HOST: host_s}
+    return {name: value / audio_s for name, value in shares.items()}
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:

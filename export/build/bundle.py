@@ -15,21 +15,17 @@ from ...calibration.quantize import quantized
 from ...core import manifest as bundles
 from ...core import noise
 from ...core.errors import BackendMissingError, UsageError
+from ...core.family import Host, as_json, contract
 from ...core.manifest import Manifest
-from ...core.sampler import timesteps
 from ...core.spec import Arrays, Artifact, ExportJob, Precision, Runner
-from ...families.hiresldm.components import components
-from ...families.hiresldm.model import Model, load, save_part
-from ...parity import golden
+from ...families.checkpoints import Model, load, save_part
+from ...parity import golden, thresholds
 from ...runtimes import on_torch
 from ..writers.files import settle
-from .captured import probe
+from .captured import captured_inputs
 from .gate import Measured, dominated, measure
 from .plan import Plan, Row
 
-STEPS = (1, 2, 4, 8, 16)
-DEFAULT_STEPS = 2
-START = 1.0
 CHECKPOINT = "torch.fp16"
 """How files of weights are called: fp16 on disk; PyTorch computes with them in float32."""
 GATED = 8
@@ -52,14 +48,13 @@ def build(
     plan: Plan,
     out: Path,
     *,
-    default_steps: int,
-    steps: Sequence[int] = STEPS,
+    host: Host,
     overwrite: bool = False,
     started: Started = lambda _: None,
 ) -> Built:
     """Write the rows of the plan into a new bundle folder `out`; `started` hears of each.
 
-    `steps` are the numbers of sampler steps that the bundle offers.
+    `host` is the one that the bundle describes: the model's own, or one that offers other steps.
 
     Weights are rounded to fp16 first and exported from what was rounded, so that every file and
     the reference hold the same numbers. Raises `UsageError` where `out` exists and is not to be
@@ -67,13 +62,11 @@ def build(
     """
     if out.exists() and not overwrite:
         raise UsageError(f"{out} exists; give --overwrite to replace it")
-    if default_steps not in steps:
-        raise UsageError(f"{default_steps} default steps; accepted: {', '.join(map(str, steps))}")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".build-") as folder:
         draft = Path(folder) / "bundle"
         draft.mkdir()
-        built = _write(model, plan, draft, sorted(steps), default_steps, started)
+        built = _write(model, plan, draft, host, started)
         if out.exists():
             out.rename(Path(folder) / "replaced")
         shutil.move(draft, out)
@@ -84,8 +77,7 @@ def _write(
     model: Model,
     plan: Plan,
     out: Path,
-    steps: Sequence[int],
-    default_steps: int,
+    host: Host,
     started: Started,
 ) -> Built:
     stored = _stored(model, out)
@@ -93,10 +85,9 @@ def _write(
     dropped = dominated(measured)
     kept = tuple(m.artifact for m in measured if m.artifact.path not in dropped)
     manifest = Manifest(
+        family=model.config.family,
         model=model.config.name,
-        front=model.config.front,
-        sampler={count: timesteps(count, START) for count in steps},
-        default_steps=default_steps,
+        host=as_json(host),
         noise_sha256=noise.golden_hash(),
         artifacts=(*kept, *_checkpoints(kept)),
     )
@@ -116,8 +107,8 @@ def _stored(model: Model, out: Path) -> Model:
 
 
 def _measured(model: Model, plan: Plan, out: Path, started: Started) -> list[Measured]:
-    runners = {c.name: on_torch.runner(c, c.build(model)) for c in components(model.config)}
-    seen = {} if plan.calibration else probe(runners, model.config.front)
+    runners = on_torch.runners(model)
+    seen = {} if plan.calibration else captured_inputs(runners, model.config.host)
     rows = []
     for row in plan.rows:
         started(row)
@@ -130,15 +121,24 @@ def _measured(model: Model, plan: Plan, out: Path, started: Started) -> list[Mea
 def _row(
     row: Row, model: Model, plan: Plan, out: Path, captured: Sequence[Arrays], reference: Runner
 ) -> Measured:
-    component, front = row.component, model.config.front
-    module = component.build(model)
+    component, host = row.component, model.config.host
+    module = model.get_submodule(component.name)
     integers = quantized(component.name, module, row.precision, plan.recipe)
+    floor_db = _floor_db(row)
     few = captured[:: -(-len(captured) // GATED)]
     samples = captured if row.precision is Precision.W8A8 else few
-    job = ExportJob(component, module, row.precision, out, front, integers, samples)
+    told = contract(model.config.family, component.name, host)
+    job = ExportJob(component, module, row.precision, out, told, floor_db, integers, samples)
     artifact = _exported(row, job, plan.sources)
-    measured = measure(artifact, out, component, reference, few, front)
+    frame_s = host.hop / host.sample_rate_hz
+    measured = measure(artifact, out, component, reference, few, floor_db=floor_db, frame_s=frame_s)
     return replace(measured, findings=_findings(artifact, out))
+
+
+def _floor_db(row: Row) -> float:
+    """How near to PyTorch the thresholds want the file."""
+    about = {"component": row.component.name, "format": row.exporter.FORMAT}
+    return thresholds.load().floor("part_db", precision=row.precision, **about)
 
 
 def _findings(artifact: Artifact, out: Path) -> list[str]:

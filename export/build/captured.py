@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
+from ...core.family import Host, Runners
 from ...core.restorer import Restorer
 from ...core.spec import Array, Arrays, Runner
-from ...families.hiresldm.frontend import FrontEnd
 
+STEPS = 2
 SECONDS = 1.5
-_TIMES = (1.0, 0.5)
 
 
-def probe(runners: Mapping[str, Runner], front: FrontEnd) -> dict[str, list[Arrays]]:
-    """Inputs of every part while the runners restore a made-up voice in noise, two steps long."""
+def captured_inputs(runners: Runners, host: Host) -> dict[str, list[Arrays]]:
+    """Inputs of every component while the runners restore a made-up voice in noise.
+
+    A sampler takes two steps, or the fewest above that are offered.
+    """
     seen: dict[str, list[Arrays]] = {name: [] for name in runners}
 
-    def listening(name: str, runner: Runner) -> Runner:
+    def noting(name: str, runner: Runner) -> Runner:
         def run(arrays: Arrays) -> dict[str, Array]:
             seen[name].append(dict(arrays))
             return runner(arrays)
 
         return run
 
-    ears = {name: listening(name, runner) for name, runner in runners.items()}
-    restorer = Restorer(ears, front, {len(_TIMES): _TIMES}, default_steps=len(_TIMES))
-    restorer(voice(front.sample_rate_hz), front.sample_rate_hz)
+    steps = min((count for count in host.schedules if count >= STEPS), default=None)
+    rate_hz = host.sample_rate_hz
+    Restorer(runners, host, wrap=noting)(voice(rate_hz), rate_hz, steps=steps)
     return seen
 
 

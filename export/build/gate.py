@@ -12,13 +12,9 @@ import numpy as np
 from ...core.errors import BackendMissingError, ParityError
 from ...core.manifest import bytes_of
 from ...core.metrics import snr_db
-from ...core.spec import Array, Arrays, Artifact, Component, Precision, Runner, Tensor
-from ...families.hiresldm.frontend import FrontEnd
+from ...core.spec import Array, Arrays, Artifact, Component, Runner
 from ...runtimes.restorer import backends
 
-SANE_DB = {Precision.W8A8: 20.0}
-COARSE_DB = 10.0
-"""Below these it is no coarse rounding but a fault; 10 for precisions that are not named."""
 EXACT_DB = 200.0
 """Stands for any more, equality too: no float32 arithmetic comes this near."""
 RUNS = 5
@@ -51,24 +47,28 @@ def measure(
     component: Component,
     reference: Runner,
     samples: Sequence[Arrays],
-    front: FrontEnd,
+    *,
+    floor_db: float,
+    frame_s: float,
 ) -> Measured:
-    """Run the artifact; raises `ParityError` below the floor of its precision and for NaN."""
+    """Run the artifact; raises `ParityError` where it comes not as near as `floor_db`, and for NaN.
+
+    `frame_s` is what a frame of the component stands for.
+    """
     size = sum(bytes_of(root / file.path) for file in artifact.files)
     engine, runner = engine_of(artifact, root)
     if runner is None:
         return Measured(artifact, size, None, None, None)
     fitted = [fit(component, sample, artifact.buckets) for sample in samples]
     parity_db = min(_worst_db(reference(sample), runner(sample)) for sample in fitted)
-    gated = _gated(artifact, component, min(parity_db, EXACT_DB))
+    gated = _gated(artifact, min(parity_db, EXACT_DB), floor_db)
     timed = engine not in INTERPRETED
-    ms = _ms_per_s(runner, component, fitted[0], front) if timed else None
+    ms = _ms_per_s(runner, component, fitted[0], frame_s) if timed else None
     return Measured(gated, size, engine, gated.gate["parity_db"], ms)
 
 
-def _gated(artifact: Artifact, component: Component, parity_db: float) -> Artifact:
+def _gated(artifact: Artifact, parity_db: float, floor_db: float) -> Artifact:
     """The artifact with what was measured of it; raises `ParityError` below its floor."""
-    floor_db = _floor_db(component, Precision(artifact.precision))
     if not parity_db >= floor_db:
         raise ParityError(
             f"{artifact.path}: {parity_db:.1f} dB from PyTorch; accepted: {floor_db:.0f} or more"
@@ -112,14 +112,15 @@ def fit(component: Component, sample: Arrays, buckets: Sequence[int]) -> Arrays:
     have = frames_of(component, sample)
     frames = min((b for b in buckets if b >= have), default=max(buckets))
     return {
-        tensor.name: _fitted(tensor, sample[tensor.name], frames) for tensor in component.inputs
+        tensor.name: _fitted(sample[tensor.name], component.shape_of(tensor, frames))
+        for tensor in component.inputs
     }
 
 
 def frames_of(component: Component, sample: Arrays) -> int:
-    """Latent frames of a sample."""
+    """Frames of a sample."""
     lengths = {
-        sample[tensor.name].shape[axis] // tensor.concrete({"frames": 1})[axis]
+        sample[tensor.name].shape[axis] // component.shape_of(tensor, 1)[axis]
         for tensor in component.inputs
         for axis, size in enumerate(tensor.shape)
         if not isinstance(size, int)
@@ -127,8 +128,8 @@ def frames_of(component: Component, sample: Arrays) -> int:
     return int(lengths.pop())
 
 
-def _fitted(tensor: Tensor, value: Array, frames: int) -> Array:
-    for axis, size in enumerate(tensor.concrete({"frames": frames})):
+def _fitted(value: Array, shape: Sequence[int]) -> Array:
+    for axis, size in enumerate(shape):
         value = np.take(value, np.arange(size) % value.shape[axis], axis=axis)
     return value
 
@@ -144,16 +145,12 @@ def engine_of(artifact: Artifact, root: Path) -> tuple[str | None, Runner | None
     return None, None
 
 
-def _floor_db(component: Component, precision: Precision) -> float:
-    return component.floor_db.get(precision, SANE_DB.get(precision, COARSE_DB))
-
-
 def _worst_db(wanted: Mapping[str, Array], got: Mapping[str, Array]) -> float:
     return min(snr_db(value, got[name]) for name, value in wanted.items())
 
 
-def _ms_per_s(runner: Runner, component: Component, sample: Arrays, front: FrontEnd) -> float:
-    audio_s = frames_of(component, sample) * front.latent_hop / front.sample_rate_hz
+def _ms_per_s(runner: Runner, component: Component, sample: Arrays, frame_s: float) -> float:
+    audio_s = frames_of(component, sample) * frame_s
     taken = []
     for _ in range(RUNS):
         began = time.process_time()

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ... import families
+from ...calibration.search import Deltas
 from ...core.errors import UsageError
-from ...core.manifest import Manifest
-from ...core.restorer import PARTS, Restorer
+from ...core.restorer import Restorer
 from ...core.spec import Precision
-from ...parity.evaluator import Budget, Deltas, Panel
+from ...parity.evaluator import Budget, Panel
 from ...runtimes.restorer import shared_buckets
 from .bundle import Built
 from .gate import Measured, engine_of
@@ -32,11 +33,11 @@ class Heard:
     holds: bool
 
 
-def check(plan: Plan) -> None:
-    """Raise `UsageError` for a plan without whole chains, or without fp32 to compare them with."""
-    missing = [part for part in PARTS if part not in {row.component.name for row in plan.rows}]
+def check(plan: Plan, names: Sequence[str]) -> None:
+    """Raise `UsageError` for a plan without whole chains of `names`, or without fp32."""
+    missing = [part for part in names if part not in {row.component.name for row in plan.rows}]
     if missing:
-        raise UsageError(f"--audio needs every part; {', '.join(missing)} is not to be built")
+        raise UsageError(f"--audio needs every component; {', '.join(missing)} is not to be built")
     if Precision.FP32 not in {row.precision for row in plan.rows}:
         raise UsageError("--audio compares with fp32; name it in --precisions")
 
@@ -69,13 +70,14 @@ def _chains(built: Built) -> dict[tuple[str, str], Chain]:
     for one in _kept(built):
         if one.artifact.precision != Precision.FP32:
             found.setdefault((one.artifact.format, one.artifact.precision), []).append(one)
-    return {names: chain for names, chain in found.items() if len(chain) == len(PARTS)}
+    return {names: chain for names, chain in found.items() if len(chain) == len(_names(built))}
 
 
 def _exact(built: Built, format_: str) -> Chain:
     own = [one for one in _kept(built) if one.artifact.format == format_]
     return [
-        max((one for one in own if one.artifact.component == part), key=_nearness) for part in PARTS
+        max((one for one in own if one.artifact.component == part), key=_nearness)
+        for part in _names(built)
     ]
 
 
@@ -87,14 +89,17 @@ def _kept(built: Built) -> list[Measured]:
     return [one for one in built.measured if one.engine and one.artifact.path not in built.dropped]
 
 
+def _names(built: Built) -> tuple[str, ...]:
+    family, host = families.of(built.manifest)
+    return family.names(host)
+
+
 def _restorer(built: Built, chain: Chain, root: Path) -> Restorer:
-    manifest: Manifest = built.manifest
+    _, host = families.of(built.manifest)
     artifacts = [one.artifact for one in chain]
     runners = {a.component: engine_of(a, root)[1] for a in artifacts}
     return Restorer(
         {part: runner for part, runner in runners.items() if runner},
-        manifest.front,
-        manifest.sampler,
-        default_steps=manifest.default_steps,
+        host,
         buckets=shared_buckets(artifacts),
     )

@@ -11,18 +11,17 @@ from typing import cast
 
 from ...calibration import mixed_precision as recipes
 from ...calibration import store
+from ...calibration.quantization import BLOCK, takes_4_bits
 from ...calibration.simulation import Layers, linears
 from ...calibration.store import Calibration
 from ...core.errors import UsageError
 from ...core.manifest import sha256_of
-from ...core.quantization import BLOCK, takes_4_bits
 from ...core.spec import Component, Exporter, Precision
-from ...families.hiresldm.components import components
-from ...families.hiresldm.model import Model
+from ...families.checkpoints import Model
 from .. import writers
 
 GRAPH_BYTES = 70_000
-"""About what a part's graph takes beside its weights."""
+"""About what a component's graph takes beside its weights."""
 _PREFIX = "to_"
 _BITS = {
     Precision.INT8: 8,
@@ -48,7 +47,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Plan:
-    """All rows, part by part, and what their precisions need."""
+    """All rows, component by component, and what their precisions need."""
 
     rows: Sequence[Row]
     recipe: Layers = field(default_factory=dict)
@@ -62,17 +61,17 @@ def plan(
     *,
     formats: Sequence[str],
     precisions: Sequence[str],
-    parts: Sequence[str] = (),
+    components: Sequence[str] = (),
     recipe: Path | None = None,
     calibration: Path | None = None,
 ) -> Plan:
-    """Every part (or only `parts`) in every format and precision.
+    """Every component (or only `components`) in every format and precision.
 
     Raises `UsageError` for a name that is unknown, a precision that a format does not offer, and
     one that lacks its recipe or calibration; `IntegrityError` for unreadable ones of these.
     """
-    known = {component.name: component for component in components(model.config)}
-    chosen = [known[_accepted("part", name, known)] for name in parts or known]
+    known = {component.name: component for component in model.components}
+    chosen = [known[_accepted("component", name, known)] for name in components or known]
     offered = exporters()
     writers = [offered[_accepted("format", name, offered)] for name in formats]
     kinds = [Precision(_accepted("precision", name, list(Precision))) for name in precisions]
@@ -136,7 +135,7 @@ def _layers(model: Model, recipe: Path) -> Layers:
 def _predicted(
     model: Model, component: Component, writer: Exporter, precision: Precision, layers: Layers
 ) -> int:
-    module = component.build(model)
+    module = model.get_submodule(component.name)
     floats = getattr(writer, "FP32_BITS", 32) if precision is Precision.FP32 else 16
     total = floats * sum(value.numel() for value in module.state_dict().values())
     for path, layer in linears(module).items():

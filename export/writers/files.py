@@ -9,7 +9,6 @@ from pathlib import Path
 
 from ...core.manifest import sha256_of
 from ...core.spec import Artifact, ExportJob, File
-from ...families.hiresldm.frontend import FrontEnd
 
 
 def settle(drafts: Sequence[Path], stem: str) -> list[Path]:
@@ -35,23 +34,6 @@ def described(
         tools={name: version(name) for name in tools},
         data=tuple(data),
     )
-
-
-def contract(component: str, front: FrontEnd) -> dict[str, str]:
-    """The audio contract, for a host that has a file without the manifest."""
-    facts = {
-        "component": component,
-        "sample_rate": front.sample_rate_hz,
-        "n_fft": front.n_fft,
-        "hop_length": front.hop,
-        "window": "hann_periodic",
-        "spectrum_layout": "real_then_imaginary",
-        "spectrum_compression": front.compression,
-        "mel_bands": front.mel_bands,
-        "loudness_lufs": front.loudness_lufs,
-        "latent_hop": front.latent_hop,
-    }
-    return {key: str(value) for key, value in facts.items()}
 
 
 def _sha256(text: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ...core.errors import ParityError
-from ...core.quantization import Quantized
+from ...core.quantized import Quantized
 
 
 def check_integers(

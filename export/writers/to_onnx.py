@@ -14,11 +14,9 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import UsageError
-from ...core.spec import Arrays, Artifact, Component, ExportJob, Precision
+from ...core.spec import Arrays, Artifact, ExportJob, Precision
 from ...core.weights import weights_file
-from ...families.hiresldm.frontend import FrontEnd
-from .boundary import at_edge
-from .files import contract, described, settle
+from .files import described, settle
 from .onnx_graph.floats import narrow, refer
 from .onnx_graph.fp16 import to_fp16
 from .onnx_graph.integers import STORED, read_integers, round_weights, store_integers
@@ -61,7 +59,7 @@ def export(job: ExportJob) -> Artifact:
         model, more = _converted(model, job)
         tools = (*tools, *more)
         strip_names(model)
-    _describe(model, job.component, job.front)
+    _describe(model, job.contract)
     draft = job.out / f"{job.component.name}.draft.onnx"
     onnx.save(model, draft)
     onnx.checker.check_model(draft, full_check=True)
@@ -106,13 +104,15 @@ def read_floats(path: Path) -> Mapping[str, np.ndarray]:
 def _converted(model: Any, job: ExportJob) -> tuple[Any, tuple[str, ...]]:
     if job.precision is Precision.FP16:
         samples: Sequence[Arrays] = job.calibration or [job.component.sample(frames=37, seed=1)]
-        half, _ = to_fp16(model, samples, job.component.floor_db[Precision.FP16])
+        half, _ = to_fp16(model, samples, job.floor_db)
         return half, ("onnxruntime",)
     if job.precision is Precision.W8A8:
         # From what the integers stand for, ONNX Runtime arrives at the very same integers.
         round_weights(model, job.quantized)
-        static = to_w8a8(model, job.calibration)
-        store_integers(static, {k: v for k, v in job.quantized.items() if at_edge(k)})
+        static = to_w8a8(model, job.component, job.calibration)
+        store_integers(
+            static, {k: v for k, v in job.quantized.items() if job.component.at_boundary(k)}
+        )
         narrow(static)
         return static, ("onnxruntime",)
     store_integers(model, job.quantized)
@@ -120,9 +120,9 @@ def _converted(model: Any, job: ExportJob) -> tuple[Any, tuple[str, ...]]:
     return model, ()
 
 
-def _describe(model: Any, component: Component, front: FrontEnd) -> None:
-    """Write the audio contract into the graph, where a host without the manifest can read it."""
+def _describe(model: Any, contract: Mapping[str, str]) -> None:
+    """Write the contract into the graph, where a host without the manifest can read it."""
     import onnx
 
-    onnx.helper.set_model_props(model, contract(component.name, front))
+    onnx.helper.set_model_props(model, dict(contract))
     model.producer_name = "hiresldm"

@@ -13,7 +13,6 @@ import numpy as np
 
 from ...core.errors import ParityError, UsageError
 from ...core.spec import Artifact, ExportJob, Precision
-from .boundary import at_edge
 from .files import described, settle
 from .onnx_graph.integers import store_integers, unpack
 from .quiet import quiet
@@ -101,7 +100,8 @@ def _weight_of(constant: Any) -> Any:
 def _model(job: ExportJob) -> tuple[Any, tuple[str, ...]]:
     graph, tools = trace(job.component, job.module)
     static = job.precision is Precision.W8A8  # then NNCF makes integers of the other weights
-    store_integers(graph, {k: v for k, v in job.quantized.items() if at_edge(k) or not static})
+    at_boundary = job.component.at_boundary
+    store_integers(graph, {k: v for k, v in job.quantized.items() if at_boundary(k) or not static})
     return converted(graph), tools
 
 
@@ -141,7 +141,7 @@ def _with_activations(model: Any, job: ExportJob) -> Any:
         node.get_friendly_name()
         for node in model.get_ops()
         if node.get_type_name() == "MatMul"
-        and at_edge(node.input_value(1).get_node().get_friendly_name())
+        and job.component.at_boundary(node.input_value(1).get_node().get_friendly_name())
     ]
     with quiet("nncf"):
         return nncf.quantize(

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from ...core.errors import ExportError
-from ...core.spec import Component, Dim, Tensor
+from ...core.spec import Component, Dim
 from .quiet import quiet
 
 OPSET = 21
@@ -23,19 +23,16 @@ def trace(component: Component, module: Any) -> tuple[Any, tuple[str, ...]]:
     """
     import onnx
 
-    names = tuple(tensor.name for tensor in component.outputs)
-    data, tools = _traced(module, component.inputs, names)
+    data, tools = _traced(module, component)
     return onnx.load_from_string(data), tools
 
 
 # A part is traced once for all its formats and precisions, which follow one another in a build.
 @lru_cache(maxsize=1)
-def _traced(
-    module: Any, inputs: tuple[Tensor, ...], outputs: tuple[str, ...]
-) -> tuple[bytes, tuple[str, ...]]:
+def _traced(module: Any, component: Component) -> tuple[bytes, tuple[str, ...]]:
     import onnxsim
 
-    model = _export(module, inputs, outputs)
+    model = _export(module, component)
     _strip(model)
     tools: tuple[str, ...] = ("torch", "onnx", "onnxscript")
     simplified, equal = onnxsim.simplify(model)
@@ -47,7 +44,7 @@ def _traced(
     return model.SerializeToString(), tools
 
 
-def _export(module: Any, inputs: tuple[Tensor, ...], outputs: tuple[str, ...]) -> Any:
+def _export(module: Any, component: Component) -> Any:
     import torch
 
     dims: dict[str, Any] = {}
@@ -56,18 +53,26 @@ def _export(module: Any, inputs: tuple[Tensor, ...], outputs: tuple[str, ...]) -
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             module,
-            tuple(torch.zeros(tensor.concrete({"frames": 50})) for tensor in inputs),
+            example(component),
             dynamo=True,
             opset_version=OPSET,
             external_data=False,
-            input_names=[tensor.name for tensor in inputs],
-            output_names=outputs,
-            dynamic_shapes=tuple(dynamic(tensor.shape, dims) for tensor in inputs),
+            input_names=[tensor.name for tensor in component.inputs],
+            output_names=[tensor.name for tensor in component.outputs],
+            dynamic_shapes=tuple(dynamic(tensor.shape, dims) for tensor in component.inputs),
             verbose=False,
         )
     if program is None:  # torch returns None only where it writes the file itself
         raise ExportError("torch gave no ONNX program")
     return program.model_proto
+
+
+def example(component: Component) -> tuple[Any, ...]:
+    """Inputs of zeros, of the length that the component is traced at."""
+    import torch
+
+    frames = component.dim.example
+    return tuple(torch.zeros(component.shape_of(tensor, frames)) for tensor in component.inputs)
 
 
 def dynamic(shape: tuple[int | Dim | tuple[int, Dim], ...], dims: dict[str, Any]) -> Any:

@@ -6,11 +6,12 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from reprlib import repr as shortened
-from typing import Any
+from typing import Any, ClassVar
 
 from ...core import strict
 from ...core.errors import UsageError
 from .frontend import FrontEnd
+from .host import Host
 
 _LARGEST_DILATION = 1024
 
@@ -69,6 +70,13 @@ class ModelConfig:
     denoiser: Stack = Stack(256, 768, (1, 2, 4, 1, 2, 4, 1, 2))
     decoder: Stack = Stack(256, 768, (1, 2, 4, 1, 2, 4, 1, 1))
     revision: int = REVISION
+
+    family: ClassVar[str] = "hiresldm"
+
+    @property
+    def host(self) -> Host:
+        """What surrounds these networks."""
+        return Host(self.front)
 
     def __post_init__(self) -> None:
         """Refuse bands that leave bins out, or want more; raises ValueError."""

@@ -11,10 +11,25 @@ from functools import cache
 
 import numpy as np
 
+from ...core import spectrum
 from ...core.spec import Array
+from ...core.spectrum import compress, expand, hann
 
 _MOST_OVERLAP = 32
 _LARGEST_FFT, _MOST_BANDS, _MOST_CHANNELS = 16_384, 1024, 4096
+
+
+__all__ = [
+    "FrontEnd",
+    "compress",
+    "expand",
+    "hann",
+    "istft",
+    "log_mel",
+    "mel_basis",
+    "mel_centres_hz",
+    "stft",
+]
 
 
 @dataclass(frozen=True)
@@ -60,40 +75,13 @@ class FrontEnd:
 
 
 def stft(wave: Array, front: FrontEnd) -> Array:
-    """Compressed spectrum (T, 2 * bins) of a wave (N,), N a multiple of the hop, T = N / hop.
-
-    Frame t is centred on sample t * hop; zeros stand outside the wave.
-    """
-    half = front.n_fft // 2
-    padded = np.pad(wave, (half, half))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, front.n_fft)[:: front.hop]
-    spectrum = np.fft.rfft(frames[: len(wave) // front.hop] * hann(front.n_fft))
-    return compress(spectrum.astype(np.complex64), front.compression)
+    """Compressed spectrum (T, 2 * bins) of a wave (N,), N a multiple of the hop, T = N / hop."""
+    return compress(spectrum.stft(wave, front.n_fft, front.hop), front.compression)
 
 
 def istft(compressed: Array, front: FrontEnd) -> Array:
     """Wave (T * hop,) of a compressed spectrum (T, 2 * bins): the inverse of `stft`."""
-    frames = np.fft.irfft(expand(compressed, front.compression), front.n_fft)
-    window = hann(front.n_fft)
-    wave = _overlap_add(frames.astype(np.float32) * window, front.hop)
-    weight = _overlap_add(np.broadcast_to(window**2, frames.shape), front.hop)
-    half, length = front.n_fft // 2, len(compressed) * front.hop
-    inside = slice(half, half + length)
-    return np.asarray(wave[inside] / np.maximum(weight[inside], 1e-6), np.float32)
-
-
-def compress(spectrum: np.ndarray, exponent: float) -> Array:
-    """Complex (T, bins) to real pairs (T, 2 * bins), magnitudes raised to `exponent`."""
-    magnitude = np.abs(spectrum)
-    scaled = spectrum * np.maximum(magnitude, 1e-12) ** np.float32(exponent - 1)
-    return np.concatenate([scaled.real, scaled.imag], axis=-1, dtype=np.float32)
-
-
-def expand(compressed: Array, exponent: float) -> np.ndarray:
-    """Real pairs (T, 2 * bins) to complex (T, bins), undoing `compress`."""
-    bins = compressed.shape[-1] // 2
-    spectrum = compressed[..., :bins] + 1j * compressed[..., bins:]
-    return spectrum * np.abs(spectrum) ** np.float32(1 / exponent - 1)
+    return spectrum.istft(expand(compressed, front.compression), front.n_fft, front.hop)
 
 
 def log_mel(compressed: Array, front: FrontEnd) -> Array:
@@ -102,12 +90,6 @@ def log_mel(compressed: Array, front: FrontEnd) -> Array:
     power = compressed[..., :bins] ** 2 + compressed[..., bins:] ** 2
     magnitude = power ** np.float32(0.5 / front.compression)
     return np.log(np.maximum(magnitude @ mel_basis(front), 1e-5))
-
-
-@cache
-def hann(length: int) -> Array:
-    """Periodic Hann window (length,)."""
-    return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length), np.float32)
 
 
 @cache
@@ -141,14 +123,3 @@ def _hz_to_mel(hz: float) -> float:
 
 def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
     return 700.0 * (10.0 ** (mel / 2595.0) - 1.0)
-
-
-def _overlap_add(frames: np.ndarray, hop: int) -> np.ndarray:
-    """Sum frames (T, n) at steps of `hop`: each frame is cut in hop blocks, one add per block."""
-    count, length = frames.shape
-    blocks = -(-length // hop)
-    padded = np.pad(frames, ((0, 0), (0, blocks * hop - length))).reshape(count, blocks, hop)
-    out = np.zeros((count + blocks - 1, hop), np.float32)
-    for block in range(blocks):
-        out[block : block + count] += padded[:, block]
-    return out.reshape(-1)

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hiresldm.benchmarks.reports.provenance import machine, versions
+from hiresldm.benchmarks.provenance import machine, versions
 
 from .worker import REPORT
 

@@ -9,9 +9,11 @@ import numpy as np
 
 from hiresldm.core import manifest as bundles
 from hiresldm.core import noise
+from hiresldm.core.family import as_json
 from hiresldm.core.spec import Artifact, File
 from hiresldm.export.writers.mlpackage.convert import finish, unheard
 from hiresldm.families.hiresldm.frontend import FrontEnd
+from hiresldm.families.hiresldm.host import Host
 
 ENCODER = "encoder.onnx"
 PACKAGE_INPUT = (4, 64)
@@ -44,7 +46,8 @@ def write_manifest(folder: Path) -> None:
     """The manifest of the bundle as its files are now."""
     artifacts = tuple(_artifact(part, folder) for part in _SIGNATURES)
     digest = noise.golden_hash()
-    bundles.save(bundles.Manifest("toy", _FRONT, {1: (1.0,)}, 1, digest, artifacts), folder)
+    host = as_json(Host(_FRONT).offering([1], 1))
+    bundles.save(bundles.Manifest("hiresldm", "toy", host, digest, artifacts), folder)
 
 
 def message() -> Any:

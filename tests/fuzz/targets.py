@@ -15,7 +15,8 @@ from hiresldm.calibration import store
 from hiresldm.core import manifest as bundles
 from hiresldm.core.errors import AudioError, ToolkitError
 from hiresldm.core.weights import stored_tensors
-from hiresldm.families.hiresldm.model import Model, open_part, save_part
+from hiresldm.families.checkpoints import open_part, save_part
+from hiresldm.families.hiresldm.model import Model
 from hiresldm.parity import golden
 from hiresldm.runtimes.mil import program
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer
@@ -69,7 +70,7 @@ def _calibrations() -> Sequence[bytes]:
     sample = store.Sample(origin, {"log_mel": np.zeros((1, 4, 8), np.float32)})
     with TemporaryDirectory() as folder:
         path = Path(folder) / "calibration.safetensors"
-        store.save(path, [sample] * 3, maxima={"encoder.log_mel": 1.0}, facts={"config": "{}"})
+        store.save(path, [sample] * 3, facts={"config": "{}"})
         return [path.read_bytes()]
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ...core import loudness
+from ...core.audio import RATE_HZ
 from ...families.hiresldm.frontend import FrontEnd
 
 
@@ -23,8 +24,8 @@ def model_gain(wave: Tensor) -> Tensor:
 
 def integrated_lufs(wave: Tensor) -> Tensor:
     """Loudness (B, 1) of waves (B, N) as `core.loudness` measures it."""
-    block = min(loudness.BLOCK, wave.shape[1])
-    spectrum = torch.fft.rfft(wave.unfold(1, block, loudness.HOP))
+    block = min(round(loudness.BLOCK_S * RATE_HZ), wave.shape[1])
+    spectrum = torch.fft.rfft(wave.unfold(1, block, round(loudness.HOP_S * RATE_HZ)))
     power = spectrum.abs().square() @ _weights(block, wave.device) / block**2
     loudest = power.amax(1, keepdim=True)
     heard = power > loudest * 10 ** (loudness.PAUSE_GATE_LU / 10)
@@ -39,4 +40,4 @@ def _mean(power: Tensor, kept: Tensor) -> Tensor:
 
 @cache
 def _weights(length: int, device: torch.device) -> Tensor:
-    return torch.from_numpy(loudness.power_weights(length)).float().to(device)
+    return torch.from_numpy(loudness.power_weights(length, RATE_HZ)).float().to(device)

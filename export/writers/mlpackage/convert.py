@@ -12,11 +12,9 @@ from typing import Any
 import numpy as np
 
 from ....core.errors import ExportError
-from ....core.spec import Dim, ExportJob, Precision, Tensor
+from ....core.spec import Component, Dim, ExportJob, Precision, Tensor
 from ..quiet import quiet
-from ..tracing import dynamic
-
-_EXAMPLE_FRAMES = 50
+from ..tracing import dynamic, example
 
 
 @contextmanager
@@ -30,7 +28,7 @@ def unheard() -> Iterator[None]:
 def convert(job: ExportJob, buckets: Sequence[int]) -> Any:
     """The part as a MIL program that computes in fp16, or in fp32 where the precision is fp32.
 
-    Its inputs and outputs are float32. It takes the numbers of latent frames in `buckets`, or any
+    Its inputs and outputs are float32. It takes the numbers of frames in `buckets`, or any
     number within the bounds of the component where `buckets` is empty. Raises `ExportError` for a
     part that coremltools cannot convert.
     """
@@ -40,8 +38,8 @@ def convert(job: ExportJob, buckets: Sequence[int]) -> Any:
     compute = ct.precision.FLOAT32 if job.precision == Precision.FP32 else ct.precision.FLOAT16
     try:
         return ct.convert(
-            _trace(job.module, component.inputs),
-            inputs=[_input(tensor, buckets) for tensor in component.inputs],
+            _trace(job.module, component),
+            inputs=[_input(component, tensor, buckets) for tensor in component.inputs],
             outputs=[ct.TensorType(name=t.name, dtype=np.float32) for t in component.outputs],
             convert_to="milinternal",
             compute_precision=compute,
@@ -67,26 +65,26 @@ def finish(program: Any) -> Any:
 
 # A part is traced once for all its precisions, which follow one another in a build.
 @lru_cache(maxsize=1)
-def _trace(module: Any, inputs: tuple[Tensor, ...]) -> Any:
+def _trace(module: Any, component: Component) -> Any:
     import torch
 
     dims: dict[str, Any] = {}
     program = torch.export.export(
         module,
-        tuple(torch.zeros(tensor.concrete({"frames": _EXAMPLE_FRAMES})) for tensor in inputs),
-        dynamic_shapes=tuple(dynamic(tensor.shape, dims) for tensor in inputs),
+        example(component),
+        dynamic_shapes=tuple(dynamic(tensor.shape, dims) for tensor in component.inputs),
         strict=False,
     )
     return program.run_decompositions({})
 
 
-def _input(tensor: Tensor, buckets: Sequence[int]) -> Any:
+def _input(component: Component, tensor: Tensor, buckets: Sequence[int]) -> Any:
     import coremltools as ct
 
     if all(isinstance(axis, int) for axis in tensor.shape):
         shape = ct.Shape(tensor.concrete({}))
     elif buckets:
-        shapes = [tensor.concrete({"frames": bucket}) for bucket in buckets]
+        shapes = [component.shape_of(tensor, bucket) for bucket in buckets]
         shape = ct.EnumeratedShapes(shapes=shapes, default=shapes[0])
     else:
         shape = ct.Shape(tuple(_range(axis) for axis in tensor.shape))

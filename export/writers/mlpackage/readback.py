@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ....core.errors import ParityError
 from ....core.metrics import snr_db
-from ....core.quantization import Quantized
+from ....core.quantized import Quantized
 from ....core.spec import Array, Arrays
 from .package import read
 from .weights import key_of

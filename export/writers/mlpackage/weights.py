@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ....core.errors import ExportError, UsageError
-from ....core.quantization import Quantized
+from ....core.quantized import Quantized
 from ....core.spec import Array, Arrays
 
 _PALETTE = "_palettized"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....core.errors import ExportError
-from ....core.quantization import Quantized, dequantize
+from ....core.quantized import Quantized, dequantize
 from ..tracing import replace
 
 STORED = ".stored"

@@ -7,18 +7,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ....core.spec import Arrays
-from ..boundary import at_edge
+from ....core.spec import Arrays, Component
 from ..quiet import quiet
 
 OPERATORS = ("MatMul", "Gemm")
 """The rest stays in float32, convolutions too: they cost 4 dB and hold few weights."""
 
 
-def to_w8a8(model: Any, samples: Sequence[Arrays]) -> Any:
+def to_w8a8(model: Any, component: Component, samples: Sequence[Arrays]) -> Any:
     """The graph with u8 activations and s8 weights per channel, ranges by MinMax on the samples.
 
-    Layers at the edge of the part keep their float weights and activations.
+    Boundary layers keep their float weights and activations.
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
@@ -36,17 +35,17 @@ def to_w8a8(model: Any, samples: Sequence[Arrays]) -> Any:
                 weight_type=QuantType.QInt8,
                 per_channel=True,
                 op_types_to_quantize=list(OPERATORS),
-                nodes_to_exclude=edges(model),
+                nodes_to_exclude=boundary(model, component),
             )
         return onnx.load(target)
 
 
-def edges(model: Any) -> list[str]:
-    """Names of the nodes that are layers at the edge of a part."""
+def boundary(model: Any, component: Component) -> list[str]:
+    """Names of the nodes that are boundary layers of a component."""
     return [
         node.name
         for node in model.graph.node
-        if node.op_type in OPERATORS and any(map(at_edge, node.input))
+        if node.op_type in OPERATORS and any(map(component.at_boundary, node.input))
     ]
 
 

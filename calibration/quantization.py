@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
-from .errors import UsageError
-from .spec import Array
+from ..core.errors import UsageError
+from ..core.quantized import Quantized
+from ..core.spec import Array
 
 BLOCK = 32
 """Inputs that share a scale at 4 bits."""
@@ -16,25 +14,6 @@ SMALLEST = 8192
 """Values of a weight at 4 bits: of fewer, 4 bits save nothing that would be worth their error."""
 SHARES = tuple(round(1.0 - 0.04 * step, 2) for step in range(11))
 """Scales that are tried at 4 bits, as shares of the one that cuts nothing; the first wins a tie."""
-
-
-@dataclass(frozen=True)
-class Quantized:
-    """A weight (inputs, outputs): `integers` times `scale`, symmetric, no zero point.
-
-    `integers` (inputs, outputs) lie in -127..127 at 8 bits and -7..7 at 4; `scale`
-    (inputs / block, outputs) holds values that fp16 represents exactly. At 8 bits a column is one
-    block.
-    """
-
-    integers: NDArray[np.int8]
-    scale: Array
-    bits: int
-
-    @property
-    def block(self) -> int:
-        """Inputs that share one scale."""
-        return len(self.integers) // len(self.scale)
 
 
 def takes_4_bits(inputs: int, outputs: int) -> bool:
@@ -62,12 +41,6 @@ def quantize(weight: Array, bits: int) -> Quantized:
     scale = _scale(whole) if bits == 8 else _least_squares(blocks, whole, top)
     integers = _rounded(blocks, scale, top)
     return Quantized(integers.reshape(inputs, outputs).astype(np.int8), scale, bits)
-
-
-def dequantize(quantized: Quantized) -> Array:
-    """The weight (inputs, outputs) that the integers stand for."""
-    scale = np.repeat(quantized.scale, quantized.block, axis=0)
-    return np.asarray(quantized.integers * scale, np.float32)
 
 
 def _least_squares(blocks: Array, whole: Array, top: int) -> Array:

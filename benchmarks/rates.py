@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import soxr
 
-from ...core.audio import RATE_HZ
-from ...core.spec import Array
+from ..core.audio import RATE_HZ
+from ..core.spec import Array
 
 JUDGED_HZ = 16_000
 

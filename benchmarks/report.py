@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import BackendMissingError
-from ...core.outputs import check_target, write_text
+from ..core.errors import BackendMissingError
+from ..core.outputs import check_target, write_text
 
 Row = Mapping[str, Any]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..quality.evaluation import ALL
-from ..quality.scores import headings
-from .report import Row, interval_text, mean_text, system_title, table
+from ..report import Row, interval_text, mean_text, system_title, table
+from .evaluation import ALL
+from .scores import headings
 
 
 def markdown(rows: Sequence[Row]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...core.errors import BackendMissingError
+from ..core.errors import BackendMissingError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ...core import manifest as bundles
+from ..core import manifest as bundles
 
 _ENGINE_PACKAGES = ("hiresldm", "numpy", "onnxruntime", "soundfile", "soxr")
 
