@@ -18,7 +18,7 @@ from hiresldm.calibration.capture import capture
 from hiresldm.calibration.cases import CLASSES, cases
 from hiresldm.calibration.sensitivity import choices, measure
 from hiresldm.calibration.simulation import simulated
-from hiresldm.calibration.store import Calibration
+from hiresldm.calibration.store import Calibration, Sample
 from hiresldm.cli.main import main
 from hiresldm.core.errors import IntegrityError, UsageError
 from hiresldm.core.metrics import snr_db
