@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import BackendMissingError
+from ..core.outputs import publish
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,4 +27,4 @@ def save(figure: Figure, path: Path) -> None:
     """Write a PNG by way of a temporary file."""
     partial = path.with_name(f"{path.name}.partial")
     figure.savefig(partial, dpi=100, format="png")
-    partial.replace(path)
+    publish(partial, path)

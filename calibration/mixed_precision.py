@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import IntegrityError, UsageError
+from ..core.outputs import publish
 from ..core.spec import Precision
 
 VERSION = 1
@@ -63,7 +64,7 @@ def save(recipe: Recipe, path: Path) -> None:
     partial = path.with_name(f"{path.name}.partial")
     try:
         partial.write_text(text + "\n", encoding="utf-8")
-        partial.replace(path)
+        publish(partial, path)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
 

@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 from ..core import strict
 from ..core.errors import IntegrityError, UsageError, reason
 from ..core.manifest import sha256_of
+from ..core.outputs import publish
 from ..core.spec import Arrays
 
 VERSION = "2"
@@ -102,7 +103,7 @@ def save(
     try:
         save_file(arrays, partial, metadata={**facts, **metadata})
         partial.chmod(0o644)  # safetensors writes for the owner alone
-        partial.replace(path)
+        publish(partial, path)
     except (OSError, SafetensorError) as error:
         raise UsageError(f"cannot write {path}: {error}") from error
 

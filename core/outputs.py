@@ -15,9 +15,27 @@ def check_target(out: Path | None) -> None:
 
 def write_text(text: str, out: Path) -> None:
     """Write a text file by way of a temporary one; raises `UsageError` where that fails."""
-    partial = out.with_name(f"{out.name}.partial")
     try:
+        if _is_special(out):
+            out.write_text(text, encoding="utf-8")
+            return
+        partial = out.with_name(f"{out.name}.partial")
         partial.write_text(text, encoding="utf-8")
-        partial.replace(out)
+        publish(partial, out)
     except OSError as error:
         raise UsageError(f"cannot write {out}: {error.strerror}") from error
+
+
+def publish(partial: Path, out: Path) -> None:
+    """Put a finished file in the place of `out`; what a link names is replaced, not the link.
+
+    Raises `UsageError` for a device or a pipe, which must not be replaced by a file.
+    """
+    if _is_special(out):
+        partial.unlink()
+        raise UsageError(f"cannot write {out}: it is a device or a pipe; name a file")
+    partial.replace(out.resolve())
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file()

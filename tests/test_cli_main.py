@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 
 import hiresldm
 from hiresldm.cli.main import app, main
+from hiresldm.core.errors import UsageError
+from hiresldm.core.outputs import publish, write_text
 
 VERBS = [str(command.name) for command in app.registered_commands]
 VERSION = f"hiresldm {version('hiresldm')}\n"
@@ -55,3 +58,19 @@ def test_verbs_are_completed(shell: str, tmp_path: Path) -> None:
         capture_output=True, text=True, check=False, cwd=tmp_path, env=os.environ | asked,
     )  # fmt: skip
     assert "selftest" in done.stdout and "restore" not in done.stdout
+
+
+def test_a_report_goes_into_a_device_or_through_a_link_and_replaces_neither(tmp_path: Path) -> None:
+    pipe, link, real = tmp_path / "pipe", tmp_path / "link.json", tmp_path / "real.json"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(pipe.read_text)
+        write_text("{}", pipe)
+        assert read.result(10) == "{}" and pipe.is_fifo()
+    link.symlink_to(real)
+    write_text("[]", link)
+    assert link.is_symlink() and real.read_text() == "[]"
+    real.with_name("partial").write_text("")
+    with pytest.raises(UsageError, match="a device or a pipe"):
+        publish(real.with_name("partial"), pipe)
+    assert pipe.is_fifo() and not real.with_name("partial").exists()
