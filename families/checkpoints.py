@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from ..core import strict
 from ..core.errors import IntegrityError, UsageError, reason
 from ..core.family import Host
 from ..core.spec import Component
@@ -61,8 +63,10 @@ def save_part(
         name: value.detach().to(dtype).contiguous() for name, value in module.state_dict().items()
     }
     partial = path.with_suffix(".partial")
-    told = {"family": config.family, "config": config.to_json()}
-    save_file(tensors, partial, metadata=told | facts)
+    # One entry: safetensors writes several in any order, and equal weights shall be equal files.
+    told = {"family": config.family} | json.loads(config.to_json())
+    text = json.dumps(told, separators=(",", ":"))
+    save_file(tensors, partial, metadata={"config": text, **facts})
     partial.chmod(0o644)  # safetensors writes for the owner alone
     partial.rename(path)
 
@@ -133,5 +137,9 @@ def _facts(path: Path) -> tuple[str, str]:
         raise IntegrityError(f"{path}: no readable weights: {reason(error, path)}") from error
     if "config" not in metadata:
         raise IntegrityError(f"{path}: no readable weights: no configuration of a model in them")
-    # Files that were written before there were families name none.
-    return metadata.get("family", DEFAULT), metadata["config"]
+    try:
+        values = strict.parsed(metadata["config"])
+        # Files that were written before there were families name none.
+        return values.pop("family", DEFAULT), json.dumps(values)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise IntegrityError(f"{path}: these weights cannot be used: {reason(error)}") from error
