@@ -7,6 +7,7 @@ import numpy as np
 from ..core.errors import UsageError
 from ..core.quantized import Quantized
 from ..core.spec import Array
+from .layers import Layer
 
 BLOCK = 32
 """Inputs that share a scale at 4 bits."""
@@ -16,13 +17,13 @@ SHARES = tuple(round(1.0 - 0.04 * step, 2) for step in range(11))
 """Scales that are tried at 4 bits, as shares of the one that cuts nothing; the first wins a tie."""
 
 
-def takes_4_bits(inputs: int, outputs: int) -> bool:
-    """Whether a weight (inputs, outputs) has 4 bits where these are asked for, rather than 8."""
-    return inputs % BLOCK == 0 and inputs * outputs >= SMALLEST
+def takes_4_bits(layer: Layer) -> bool:
+    """Whether a weight has 4 bits where these are asked for, rather than 8."""
+    return layer.is_matrix and layer.inputs % BLOCK == 0 and layer.weight.numel() >= SMALLEST
 
 
-def quantize(weight: Array, bits: int) -> Quantized:
-    """Round a weight (inputs, outputs) to 8 bits per column or to 4 bits per `BLOCK` inputs.
+def quantize(weight: Array, bits: int, axis: int = 1) -> Quantized:
+    """Round a weight, whose outputs lie on `axis`, to 8 bits each or to 4 per `BLOCK` inputs.
 
     A block of 4 bits takes the scale of least squared error: its largest values may be cut, which
     at so few levels costs less than it saves on all others.
@@ -31,16 +32,18 @@ def quantize(weight: Array, bits: int) -> Quantized:
     """
     if bits not in (4, 8):
         raise UsageError(f"weights of {bits} bits; accepted: 4 and 8")
-    inputs, outputs = weight.shape
+    last = np.moveaxis(weight, axis, -1)
+    outputs = last.shape[-1]
+    inputs = last.size // outputs
     block = inputs if bits == 8 else BLOCK
     if inputs % block:
         raise UsageError(f"4-bit weights need a multiple of {BLOCK} inputs, not {inputs}")
-    blocks = weight.reshape(inputs // block, block, outputs)
+    blocks = last.reshape(inputs // block, block, outputs)
     top = 2 ** (bits - 1) - 1
     whole = np.abs(blocks).max(axis=1) / top
     scale = _scale(whole) if bits == 8 else _least_squares(blocks, whole, top)
-    integers = _rounded(blocks, scale, top)
-    return Quantized(integers.reshape(inputs, outputs).astype(np.int8), scale, bits)
+    integers = _rounded(blocks, scale, top).reshape(last.shape).astype(np.int8)
+    return Quantized(np.ascontiguousarray(np.moveaxis(integers, -1, axis)), scale, bits, axis)
 
 
 def _least_squares(blocks: Array, whole: Array, top: int) -> Array:

@@ -9,9 +9,10 @@ from itertools import pairwise
 from ..core.errors import BudgetError
 from ..core.spec import Precision
 from ..families.checkpoints import Model
+from .layers import quantizable
 from .mixed_precision import Recipe
 from .sensitivity import Sensitivity
-from .simulation import Layers, linears, model_bytes, stored_bytes, uniform
+from .simulation import Layers, model_bytes, stored_bytes, uniform
 
 Deltas = Mapping[str, Mapping[str, float]]
 """Difference from fp32 by metric: mean, and the low and high end of its 95 % interval."""
@@ -96,7 +97,7 @@ def descent(model: Model, sensitivities: Sequence[Sensitivity]) -> list[dict[str
     """From all fp16 to all int4, one layer made smaller at a time, least noise per byte first."""
     noise = {(s.layer, s.precision): s.noise for s in sensitivities}
     moves = []
-    for path, layer in linears(model).items():
+    for path, layer in quantizable(model).items():
         choices = [Choice(Precision.FP16, stored_bytes(layer, Precision.FP16), 0.0)]
         for precision in (Precision.INT8, Precision.INT4):
             if (path, precision) in noise:

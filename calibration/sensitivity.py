@@ -8,15 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from ..core.audio import RATE_HZ
 from ..core.spec import Array, Arrays, Component, Precision
 from ..core.spectrum import compress, stft
 from ..families.checkpoints import Model
-from ..families.hiresldm.layers import Linear
 from ..runtimes import on_torch
 from .capture import restorer_of
-from .simulation import BITS, linears, nearest, rounded, simulated, uniform
+from .layers import Layer, quantizable
+from .simulation import BITS, nearest, rounded, simulated, uniform
 from .store import HOST, Calibration
 
 TAUGHT = 42
@@ -43,10 +44,10 @@ class Sensitivity:
 
 
 def choices(model: Model) -> list[tuple[str, Precision]]:
-    """Every linear layer with every precision of integers that it can have, in order."""
+    """Every layer with every precision of integers that it can have, in order."""
     return [
         (path, precision)
-        for path, layer in linears(model).items()
+        for path, layer in quantizable(model).items()
         for precision in BITS
         if nearest(layer, precision) is precision
     ]
@@ -63,7 +64,7 @@ def measure(model: Model, calibration: Calibration) -> Iterator[Sensitivity]:
         price = _price(component, model, calibration, inputs, expected)
         own = [choice for choice in choices(model) if choice[0].startswith(f"{component.name}.")]
         for path, precision in own:
-            with _stored_as(linears(model)[path], precision):
+            with _stored_as(quantizable(model)[path], precision):
                 noise = _noise(expected, _outputs(component, model, inputs))
             snr_db = -10 * math.log10(max(noise, 1e-30))
             yield Sensitivity(path, precision, snr_db, noise * price)
@@ -106,10 +107,12 @@ def _noise(expected: Sequence[Array], got: Sequence[Array]) -> float:
 
 
 @contextmanager
-def _stored_as(layer: Linear, precision: Precision) -> Iterator[None]:
-    kept = layer.weight.data
-    layer.weight.data = rounded(kept, precision)
+def _stored_as(layer: Layer, precision: Precision) -> Iterator[None]:
+    kept = layer.weight.detach().clone()
+    with torch.no_grad():
+        layer.weight.copy_(rounded(layer, precision))
     try:
         yield
     finally:
-        layer.weight.data = kept
+        with torch.no_grad():
+            layer.weight.copy_(kept)

@@ -11,53 +11,48 @@ from torch import Tensor, nn
 from ..core.quantized import dequantize
 from ..core.spec import Precision
 from ..families.checkpoints import Model
-from ..families.hiresldm.layers import Linear
+from .layers import Layer, quantizable
 from .quantization import BLOCK, quantize, takes_4_bits
 
 BITS = {Precision.INT8: 8, Precision.INT4: 4}
 Layers = Mapping[str, Precision]
-"""Precisions of linear layers by module path; layers that are not named are fp16."""
+"""Precisions of layers by module path; layers that are not named are fp16."""
 
 
-def linears(model: nn.Module) -> dict[str, Linear]:
-    """The layers that can be quantized, by module path."""
-    return {path: m for path, m in model.named_modules() if isinstance(m, Linear)}
-
-
-def nearest(layer: Linear, precision: Precision) -> Precision:
+def nearest(layer: Layer, precision: Precision) -> Precision:
     """`precision`, or int8 instead of int4 where a weight does not take 4 bits."""
-    if precision is Precision.INT4 and not takes_4_bits(*layer.weight.shape):
+    if precision is Precision.INT4 and not takes_4_bits(layer):
         return Precision.INT8
     return precision
 
 
 def uniform(model: nn.Module, precision: Precision) -> dict[str, Precision]:
-    """Every linear layer at one precision, as near as it can be."""
-    return {path: nearest(layer, precision) for path, layer in linears(model).items()}
+    """Every layer at one precision, as near as it can be."""
+    return {path: nearest(layer, precision) for path, layer in quantizable(model).items()}
 
 
-def rounded(weight: Tensor, precision: Precision) -> Tensor:
-    """A weight (inputs, outputs) after a round trip through fp16, int8 or int4."""
+def rounded(layer: Layer, precision: Precision) -> Tensor:
+    """A layer's weight after a round trip through fp16, int8 or int4."""
     if precision not in BITS:
-        return weight.half().float()
-    return torch.from_numpy(dequantize(quantize(weight.detach().numpy(), BITS[precision])))
+        return layer.weight.half().float()
+    return torch.from_numpy(dequantize(quantize(layer.array(), BITS[precision], layer.axis)))
 
 
 def simulated(model: Model, layers: Layers) -> Model:
-    """A copy of the model, linear layers rounded to `layers`, every other tensor to fp16."""
+    """A copy of the model, its layers rounded to `layers`, every other tensor to fp16."""
     made = copy.deepcopy(model)
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.copy_(parameter.half())
-        for path, layer in linears(made).items():
-            source = model.get_parameter(f"{path}.weight")
-            layer.weight.copy_(rounded(source, layers.get(path, Precision.FP16)))
+        given = quantizable(model)
+        for path, layer in quantizable(made).items():
+            layer.weight.copy_(rounded(given[path], layers.get(path, Precision.FP16)))
     return made
 
 
-def stored_bytes(layer: Linear, precision: Precision) -> int:
+def stored_bytes(layer: Layer, precision: Precision) -> int:
     """Bytes of a weight: 2, 1 or half a byte for each, and 2 for each scale."""
-    inputs, outputs = layer.weight.shape
+    inputs, outputs = layer.inputs, layer.outputs
     if precision not in BITS:
         return 2 * inputs * outputs
     scales = outputs if precision is Precision.INT8 else inputs // BLOCK * outputs
@@ -71,7 +66,7 @@ def fp32_bytes(module: nn.Module) -> int:
 
 def model_bytes(model: nn.Module, layers: Layers) -> int:
     """Bytes of all weights of a model stored with these precisions."""
-    found = linears(model)
+    found = quantizable(model)
     others = sum(p.numel() for p in model.parameters()) - sum(
         layer.weight.numel() for layer in found.values()
     )

@@ -7,7 +7,8 @@ import onnx
 import pytest
 from export_jobs import job_of
 
-from hiresldm.calibration.quantize import linear_weights, quantized
+from hiresldm.calibration.layers import quantizable
+from hiresldm.calibration.quantize import quantized
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.spec import Component, Exporter, ExportJob, Precision, Runtime
 from hiresldm.export.writers import to_coreml, to_onnx, to_openvino, to_ort
@@ -51,7 +52,7 @@ def test_files_of_all_formats_hold_the_integers_that_were_made_once(
     embedded: Model, encoder: Component, tmp_path: Path, precision: Precision
 ):
     made = job(embedded, encoder, precision, tmp_path)
-    assert made.quantized.keys() == linear_weights(embedded.encoder).keys()
+    assert made.quantized.keys() == {f"{path}.weight" for path in quantizable(embedded.encoder)}
     for exporter in (to_onnx, to_openvino, to_coreml):
         held = exporter.read_integers(tmp_path / exporter.export(made).path)
         assert held.keys() == made.quantized.keys()

@@ -32,11 +32,11 @@ def test_rows_are_parts_by_formats_by_precisions_with_sizes_that_shrink(model: M
 
 
 def test_mixed_is_predicted_by_its_recipe(model: Model, tmp_path: Path):
+    from hiresldm.calibration.layers import quantizable
     from hiresldm.calibration.mixed_precision import Recipe, save
-    from hiresldm.calibration.simulation import linears
 
     path = tmp_path / "recipe.json"
-    save(Recipe("edge", dict.fromkeys(linears(model), Precision.INT8)), path)
+    save(Recipe("edge", dict.fromkeys(quantizable(model), Precision.INT8)), path)
     made = plan(model, formats=["onnx"], precisions=["int8", "mixed"], recipe=path)
     sizes = {(row.component.name, row.precision): row.predicted_bytes for row in made.rows}
     assert sizes["decoder", Precision.INT8] == sizes["decoder", Precision.MIXED]

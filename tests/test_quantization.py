@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hiresldm.calibration.layers import quantizable
 from hiresldm.calibration.quantization import quantize
-from hiresldm.calibration.quantize import linear_weights, quantized
+from hiresldm.calibration.quantize import quantized
 from hiresldm.core.errors import ParityError, UsageError
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.quantized import dequantize
@@ -75,7 +76,7 @@ def test_precisions_choose_layers_and_bits():
     module = load(EMBEDDED_BUNDLE).decoder
     assert quantized("decoder", module, Precision.FP16, {}) == {}
     int4 = quantized("decoder", module, Precision.INT4, {})
-    assert int4.keys() == linear_weights(module).keys()
+    assert int4.keys() == {f"{path}.weight" for path in quantizable(module)}
     assert {name for name, weight in int4.items() if weight.bits == 8} == {"embed_recovered.weight"}
     layers = {f"decoder.{name.removesuffix('.weight')}": Precision.FP16 for name in int4}
     layers["decoder.head"] = Precision.INT4

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from hiresldm.calibration import mixed_precision as recipe
+from hiresldm.calibration.layers import quantizable
 from hiresldm.calibration.mixed_precision import Recipe
 from hiresldm.calibration.quantize import quantized
-from hiresldm.calibration.simulation import linears, model_bytes, simulated, uniform
+from hiresldm.calibration.simulation import model_bytes, simulated, uniform
 from hiresldm.core.errors import IntegrityError, UsageError
 from hiresldm.core.quantized import dequantize
 from hiresldm.core.spec import Precision
@@ -93,7 +94,7 @@ def test_layers_that_are_not_quantized_are_rounded_to_fp16(model: Model) -> None
 
 
 def test_bytes_count_integers_and_their_scales(model: Model) -> None:
-    head = linears(model)["decoder.head"].weight
+    head = quantizable(model)["decoder.head"].weight
     inputs, outputs = head.shape
     everywhere = 2 * sum(parameter.numel() for parameter in model.parameters())
     assert model_bytes(model, {}) == everywhere

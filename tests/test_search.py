@@ -17,9 +17,10 @@ from hiresldm.benchmarks.experiments import nncf_baseline as rival
 from hiresldm.benchmarks.experiments.accuracy_aware import controlled_part
 from hiresldm.benchmarks.quality.testset import CLASSES, Pair
 from hiresldm.calibration import mixed_precision as recipe
+from hiresldm.calibration.layers import quantizable
 from hiresldm.calibration.search import HEARD, descent, search
 from hiresldm.calibration.sensitivity import Sensitivity, choices
-from hiresldm.calibration.simulation import Layers, linears, model_bytes, uniform
+from hiresldm.calibration.simulation import Layers, model_bytes, uniform
 from hiresldm.calibration.store import Calibration, Origin, Sample
 from hiresldm.cli.main import main
 from hiresldm.core.errors import BudgetError, UsageError
@@ -149,7 +150,7 @@ def test_nncf_chooses_among_the_same_layers(model: Model, monkeypatch: pytest.Mo
     ]
     sizes = [model_bytes(model, uniform(model, p)) for p in (Precision.INT8, Precision.INT4)]
     layers = rival.nncf_mix(model, Calibration("", {}, {}, captured), sum(sizes) // 2)
-    assert layers.keys() == linears(model).keys()
+    assert layers.keys() == quantizable(model).keys()
     assert set(layers.values()) == {Precision.INT8, Precision.INT4}
     assert sizes[1] < model_bytes(model, layers) < sizes[0]
 

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from ...calibration import store
+from ...calibration.layers import quantizable
 from ...calibration.quantization import BLOCK
 from ...calibration.search import descent
 from ...calibration.sensitivity import measure
-from ...calibration.simulation import Layers, linears, model_bytes, uniform
+from ...calibration.simulation import Layers, model_bytes, uniform
 from ...calibration.store import Calibration
 from ...core.spec import Component, Precision
 from ...export.writers.quiet import quiet
@@ -65,7 +66,7 @@ class _Part:
 
 def _part(component: Component, model: Model, calibration: Calibration) -> _Part:
     module = model.get_submodule(component.name)
-    weights = {path: layer.weight.detach().numpy() for path, layer in linears(module).items()}
+    weights = {path: layer.array() for path, layer in quantizable(module).items()}
     owners = {_key(w): path for path, weight in weights.items() for w in (weight, weight.T)}
     captured = [dict(one) for one in calibration.spaced(component.name, SEEN)]
     return _Part(component.name, trace(component, module)[0], owners, captured)

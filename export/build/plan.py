@@ -11,8 +11,9 @@ from typing import cast
 
 from ...calibration import mixed_precision as recipes
 from ...calibration import store
+from ...calibration.layers import Layer, quantizable
 from ...calibration.quantization import BLOCK, takes_4_bits
-from ...calibration.simulation import Layers, linears
+from ...calibration.simulation import Layers
 from ...calibration.store import Calibration
 from ...core.errors import UsageError
 from ...core.manifest import sha256_of
@@ -128,7 +129,7 @@ def _refuse(
 
 def _layers(model: Model, recipe: Path) -> Layers:
     read = recipes.load(recipe)
-    read.require(linears(model))
+    read.require(quantizable(model))
     return read.layers
 
 
@@ -138,15 +139,15 @@ def _predicted(
     module = model.get_submodule(component.name)
     floats = getattr(writer, "FP32_BITS", 32) if precision is Precision.FP32 else 16
     total = floats * sum(value.numel() for value in module.state_dict().values())
-    for path, layer in linears(module).items():
+    for path, layer in quantizable(module).items():
         mixed = precision is Precision.MIXED
         kind = layers[f"{component.name}.{path}"] if mixed else precision
-        total += layer.weight.numel() * (_bits(layer.weight.shape, kind, floats) - floats)
+        total += layer.weight.numel() * (_bits(layer, kind, floats) - floats)
     return int(total / 8) + GRAPH_BYTES
 
 
-def _bits(shape: Sequence[int], precision: Precision, floats: int) -> float:
-    """Bits that a weight (inputs, outputs) takes, its scale included."""
-    if precision is Precision.INT4 and takes_4_bits(*shape):
+def _bits(layer: Layer, precision: Precision, floats: int) -> float:
+    """Bits that a value of a weight takes, its share of a scale included."""
+    if precision is Precision.INT4 and takes_4_bits(layer):
         return 4 + 16 / BLOCK
     return _BITS.get(precision, floats)

@@ -42,7 +42,7 @@ def export(job: ExportJob) -> Artifact:
     state = {key: value.detach().numpy() for key, value in job.module.state_dict().items()}
     with unheard():
         program = convert(job, buckets)
-        weights.name_linears(program, state)
+        weights.name_layers(program, state)
         _compress(program, job)
         model = finish(program)
         if job.precision in _PALETTE_BITS:

@@ -19,10 +19,17 @@ from ...core.weights import weights_file
 from .files import described, settle
 from .onnx_graph.floats import narrow, refer
 from .onnx_graph.fp16 import to_fp16
-from .onnx_graph.integers import STORED, read_integers, round_weights, store_integers
+from .onnx_graph.integers import (
+    STORED,
+    by_key,
+    in_graph,
+    read_integers,
+    round_weights,
+    store_integers,
+)
 from .onnx_graph.static import to_w8a8
 from .roundtrip import check_floats, check_integers
-from .tracing import strip_names, trace
+from .tracing import TRANSPOSED, strip_names, trace
 
 FORMAT = "onnx"
 PRECISIONS = (
@@ -55,6 +62,7 @@ def export(job: ExportJob) -> Artifact:
     if job.precision is Precision.FP32:
         data = [weights_file(job.out, job.component.name)]
         refer(model, data[0], job.module)
+        narrow(model)
     else:
         model, more = _converted(model, job)
         tools = (*tools, *more)
@@ -94,11 +102,13 @@ def read_floats(path: Path) -> Mapping[str, np.ndarray]:
 
     base = str(path.parent)
     kinds = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16}
-    return {
-        tensor.name.removesuffix(STORED): numpy_helper.to_array(tensor, base).astype(np.float32)
-        for tensor in onnx.load(path, load_external_data=False).graph.initializer
-        if tensor.data_type in kinds
-    }
+    return by_key(
+        {
+            tensor.name.removesuffix(STORED): numpy_helper.to_array(tensor, base).astype(np.float32)
+            for tensor in onnx.load(path, load_external_data=False).graph.initializer
+            if tensor.data_type in kinds
+        }
+    )
 
 
 def _converted(model: Any, job: ExportJob) -> tuple[Any, tuple[str, ...]]:
@@ -110,9 +120,9 @@ def _converted(model: Any, job: ExportJob) -> tuple[Any, tuple[str, ...]]:
         # From what the integers stand for, ONNX Runtime arrives at the very same integers.
         round_weights(model, job.quantized)
         static = to_w8a8(model, job.component, job.calibration)
-        store_integers(
-            static, {k: v for k, v in job.quantized.items() if job.component.at_boundary(k)}
-        )
+        left = in_graph(job.quantized, {i.name for i in static.graph.initializer})
+        keys = {name.removesuffix(TRANSPOSED) for name in left}
+        store_integers(static, {key: job.quantized[key] for key in keys})
         narrow(static)
         return static, ("onnxruntime",)
     store_integers(model, job.quantized)

@@ -14,7 +14,7 @@ import numpy as np
 from ...core.errors import ParityError, UsageError
 from ...core.spec import Artifact, ExportJob, Precision
 from .files import described, settle
-from .onnx_graph.integers import store_integers, unpack
+from .onnx_graph.integers import by_key, store_integers, unpack
 from .quiet import quiet
 from .roundtrip import check_integers
 from .tracing import trace
@@ -63,10 +63,17 @@ def export(job: ExportJob) -> Artifact:
 
 _LIST = ", ".join(PRECISIONS)
 _STEPS = ("Convert", "Multiply", "Reshape")
+_LAYERS = (
+    "MatMul",
+    "Convolution",
+    "ConvolutionBackpropData",
+    "GroupConvolution",
+    "GroupConvolutionBackpropData",
+)
 
 
 def read_integers(path: Path) -> dict[str, np.ndarray]:
-    """Integers (inputs, outputs) of a file's weights by state-dict key, one int8 each."""
+    """Integers of a file's weights by state-dict key, one int8 each, laid out as there."""
     found: dict[str, np.ndarray] = {}
     model = _read(path)
     for node in _constants(model):
@@ -75,7 +82,7 @@ def read_integers(path: Path) -> dict[str, np.ndarray]:
             weight = _weight_of(node)
             if weight is not None:
                 found[weight.get_friendly_name()] = _integers(node, kind, weight)
-    return found
+    return by_key(found)
 
 
 def _integers(constant: Any, kind: str, weight: Any) -> np.ndarray:
@@ -86,13 +93,13 @@ def _integers(constant: Any, kind: str, weight: Any) -> np.ndarray:
 
 
 def _weight_of(constant: Any) -> Any:
-    """The node that computes a weight from its integers: the last before a MatMul."""
+    """The node that computes a weight from its integers: the last before a layer."""
     node = constant
     while True:
         readers = [port.get_node() for port in node.output(0).get_target_inputs()]
-        if not readers or readers[0].get_type_name() not in (*_STEPS, "MatMul"):
+        if not readers or readers[0].get_type_name() not in (*_STEPS, *_LAYERS):
             return None
-        if readers[0].get_type_name() == "MatMul":
+        if readers[0].get_type_name() in _LAYERS:
             return node
         node = readers[0]
 

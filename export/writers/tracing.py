@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
+
+import numpy as np
 
 from ...core.errors import ExportError
 from ...core.spec import Component, Dim
@@ -12,6 +15,8 @@ from .quiet import quiet
 
 OPSET = 21
 """The first with 4-bit integers and blocks in DequantizeLinear."""
+TRANSPOSED = ".T"
+"""Ends the name of a weight that a graph holds with its two axes exchanged."""
 NEVER_IN_GRAPH = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "STFT")
 
 
@@ -35,12 +40,13 @@ def _traced(module: Any, component: Component) -> tuple[bytes, tuple[str, ...]]:
     model = _export(module, component)
     _strip(model)
     tools: tuple[str, ...] = ("torch", "onnx", "onnxscript")
-    simplified, equal = onnxsim.simplify(model)
+    simplified, equal = onnxsim.simplify(model, skip_fuse_bn=True)  # weights stay what they are
     if equal and len(simplified.graph.node) < len(model.graph.node):
         model, tools = simplified, (*tools, "onnxsim")
     found = {node.op_type for node in model.graph.node} & set(NEVER_IN_GRAPH)
     if found:
         raise ExportError(f"{', '.join(sorted(found))} in the graph must be left to the host")
+    _name_weights(model, module)
     return model.SerializeToString(), tools
 
 
@@ -87,6 +93,41 @@ def dynamic(shape: tuple[int | Dim | tuple[int, Dim], ...], dims: dict[str, Any]
         own = dims.setdefault(dim.name, TorchDim(dim.name, min=dim.low, max=dim.high))
         axes[index] = own if multiple == 1 else multiple * own
     return axes
+
+
+def _name_weights(model: Any, module: Any) -> None:
+    """Name weights that were folded on the way after the state dict again, by their content.
+
+    One that lies in the graph with its axes exchanged is called `<key>.T`.
+    """
+    from onnx import numpy_helper
+
+    held = {initializer.name for initializer in model.graph.initializer}
+    keys: dict[tuple[Any, ...], str] = {}
+    for key, value in module.state_dict().items():
+        if key not in held and value.ndim > 1:
+            weight = value.detach().numpy()
+            if weight.ndim == 2:
+                keys[_content(weight.T)] = key + TRANSPOSED
+            keys[_content(weight)] = key
+    names = {}
+    for initializer in model.graph.initializer if keys else ():
+        found = keys.pop(_content(numpy_helper.to_array(initializer)), None)
+        if found:
+            names[initializer.name] = found
+            initializer.name = found
+    for node in model.graph.node:
+        replace_names(node.input, names)
+
+
+def replace_names(inputs: Any, names: Mapping[str, str]) -> None:
+    """Give a node's inputs their new names, in place."""
+    for index, name in enumerate(inputs):
+        inputs[index] = names.get(name, name)
+
+
+def _content(array: np.ndarray) -> tuple[Any, ...]:
+    return array.shape, array.dtype.str, array.tobytes()
 
 
 def _strip(model: Any) -> None:

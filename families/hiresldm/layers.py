@@ -17,6 +17,9 @@ class Linear(nn.Module):
     read the checkpoint file itself instead of carrying a transposed copy.
     """
 
+    output_axis = 1
+    """Of the weight: what a quantizer scales one by one."""
+
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(inputs, outputs))

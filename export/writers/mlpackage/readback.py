@@ -14,15 +14,16 @@ from ....core.metrics import snr_db
 from ....core.quantized import Quantized
 from ....core.spec import Array, Arrays
 from .package import read
-from .weights import key_of
+from .weights import key_of, laid_out
 
 _INTEGERS = "constexpr_blockwise_shift_scale"
 _PALETTE = "constexpr_lut_to_dense"
 
 
 def read_integers(path: Path) -> Mapping[str, NDArray[np.int8]]:
-    """The integers (inputs, outputs) in the package `path`, by the key of the state dict."""
-    return {key: integers for key, (integers, _) in _quantized(read(path)[1]).items()}
+    """The integers in the package `path` by the key of the state dict; matrices (inputs, outputs)."""
+    found = _quantized(read(path)[1]).items()
+    return {key: data.T if data.ndim == 2 else data for key, (data, _) in found}
 
 
 def check_saved(
@@ -54,9 +55,9 @@ def _operations(program: Any, kind: str) -> Iterable[Any]:
 
 
 def _quantized(program: Any) -> dict[str, tuple[NDArray[np.int8], Array]]:
-    """Integers (inputs, outputs) and scales (blocks, outputs) by key."""
+    """Integers and scales by key, as they are laid out in the file."""
     return {
-        key_of(op.name): (op.data.val.T.astype(np.int8), op.scale.val.T.astype(np.float32))
+        key_of(op.name): (op.data.val.astype(np.int8), op.scale.val.astype(np.float32))
         for op in _operations(program, _INTEGERS)
     }
 
@@ -69,7 +70,8 @@ def _palettes(program: Any) -> dict[str, Array]:
 
 
 def _same(meant: Quantized, integers: NDArray[np.int8], scale: Array) -> bool:
-    return np.array_equal(integers, meant.integers) and np.array_equal(scale, meant.scale)
+    data, scales = laid_out(meant)
+    return np.array_equal(integers, data) and np.array_equal(scale, scales)
 
 
 def _floats(program: Any) -> Iterable[bytes]:

@@ -1,7 +1,7 @@
 """Weights inside a MIL program: named after the state dict, stored as integers or palettes.
 
-A `linear` operation holds its weight as (outputs, inputs), the transpose of the state dict's. The
-weight is a constant named after its key with `__` for every dot, `blocks__0__expand__weight`, and
+A `linear` operation holds its weight as (outputs, inputs), whatever the state dict has, and a
+convolution as torch does. The weight is a constant named after its key with `__` for every dot, `blocks__0__expand__weight`, and
 what comes out is named after the module, `blocks__0__expand`: a reader of the saved file, or of a
 trace of it, finds the PyTorch module that each came from.
 """
@@ -18,6 +18,7 @@ from ....core.errors import ExportError, UsageError
 from ....core.quantized import Quantized
 from ....core.spec import Array, Arrays
 
+_LAYERS = ("linear", "conv", "conv_transpose")
 _PALETTE = "_palettized"
 """What coremltools appends to the name of a weight when it makes a palette of it."""
 _PALETTE_MIN_SIZE = 10_000
@@ -34,33 +35,50 @@ def key_of(name: str) -> str:
     return name.removesuffix(_PALETTE).replace("__", ".")
 
 
+def layers(program: Any) -> list[Any]:
+    """The operations of the main function that hold weights, in order of execution."""
+    found = list(program.functions["main"].find_ops())
+    return [op for op in found if op.op_type in _LAYERS and op.weight.val is not None]
+
+
 def linears(program: Any) -> list[Any]:
-    """The `linear` operations of the main function, in order of execution."""
-    return list(program.functions["main"].find_ops(op_type="linear"))
+    """Those of them that are `linear`."""
+    return [layer for layer in layers(program) if layer.op_type == "linear"]
 
 
-def name_linears(program: Any, state: Arrays) -> None:
-    """Name every `linear` and its weight by the state dict; raises `ExportError` for an unknown."""
+def name_layers(program: Any, state: Arrays) -> None:
+    """Name every layer and its weight by the state dict; raises `ExportError` for an unknown."""
     _restore_linears(program)
     outputs = program.functions["main"].outputs
-    keys = {_digest(value.T): key for key, value in state.items() if value.ndim == 2}
-    for linear in linears(program):
-        key = keys.get(_digest(linear.weight.val))
+    keys = {_digest(value): key for key, value in state.items()}
+    keys |= {_digest(value.T): key for key, value in state.items() if value.ndim == 2}
+    for layer in layers(program):
+        key = keys.get(_digest(layer.weight.val))
         if key is None:
-            raise ExportError(f"coreml: the weight of '{linear.name}' is none of the checkpoint's")
-        linear.weight.op.name = linear.weight.name = name_of(key)
-        (result,) = linear.outputs
+            raise ExportError(f"coreml: the weight of '{layer.name}' is none of the checkpoint's")
+        layer.weight.op.name = layer.weight.name = name_of(key)
+        (result,) = layer.outputs
         if result not in outputs:
-            linear.name = result.name = name_of(key.removesuffix(".weight"))
+            layer.name = result.name = name_of(key.removesuffix(".weight"))
 
 
 def store_integers(program: Any, quantized: Mapping[str, Quantized]) -> None:
     """Replace weights by their integers and scales; raises `ExportError` for one not found."""
-    found = {key_of(linear.weight.name): linear for linear in linears(program)}
+    found = {key_of(layer.weight.name): layer for layer in layers(program)}
     if missing := sorted(quantized.keys() - found.keys()):
         raise ExportError(f"coreml: the program has no weight {', '.join(missing)}")
     for key, values in quantized.items():
         _replace(program, found[key].weight, values)
+
+
+def laid_out(values: Quantized) -> tuple[np.ndarray, Array]:
+    """Integers and scales as a program holds them: of as many axes, outputs of a `linear` first."""
+    if values.integers.ndim == 2:
+        turned = values.transposed if values.axis == 1 else values
+        return np.ascontiguousarray(turned.integers), np.ascontiguousarray(values.scale.T)
+    shape = [1] * values.integers.ndim
+    shape[values.axis] = -1
+    return values.integers, values.scale.reshape(shape)
 
 
 def palettize(model: Any, bits: int) -> Any:
@@ -118,10 +136,11 @@ def _replace(program: Any, weight: Any, values: Quantized) -> None:
 
     stored = types.nptype_from_builtin(types.int4 if values.bits == 4 else types.int8)
     block, constant = program.functions["main"], weight.op
+    integers, scale = laid_out(values)
     with _adding(block) as build:
         compressed = build.constexpr_blockwise_shift_scale(
-            data=np.ascontiguousarray(values.integers.T).astype(stored),
-            scale=np.ascontiguousarray(values.scale.T).astype(weight.val.dtype),
+            data=integers.astype(stored),
+            scale=scale.astype(weight.val.dtype),
             before_op=constant,
             name=weight.name,
         )
@@ -181,6 +200,6 @@ def _round_input(program: Any, linear: Any, top: float) -> None:
     )
 
 
-def _digest(weight: np.ndarray) -> bytes:
+def _digest(weight: np.ndarray) -> tuple[Any, bytes]:
     """The same for a weight in fp32 and rounded to fp16."""
-    return np.ascontiguousarray(weight, np.float16).tobytes()
+    return weight.shape, np.ascontiguousarray(weight, np.float16).tobytes()

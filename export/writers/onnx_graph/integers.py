@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ....core.errors import ExportError
 from ....core.quantized import Quantized, dequantize
-from ..tracing import replace
+from ..tracing import TRANSPOSED, replace
 
 STORED = ".stored"
 """Ends the name of what the file holds where the graph computes with something wider."""
@@ -25,16 +25,28 @@ def store_integers(model: Any, quantized: Mapping[str, Quantized]) -> None:
     Raises `ExportError` for a weight that the graph does not hold under its name.
     """
     names = {initializer.name for initializer in model.graph.initializer}
-    if missing := sorted(quantized.keys() - names):
-        raise ExportError(f"the graph lacks the weights {', '.join(missing)}")
-    kept = [i for i in model.graph.initializer if i.name not in quantized]
+    held = in_graph(quantized, names)
+    if len(held) < len(quantized):
+        missing = quantized.keys() - {name.removesuffix(TRANSPOSED) for name in held}
+        raise ExportError(f"the graph lacks the weights {', '.join(sorted(missing))}")
+    kept = [i for i in model.graph.initializer if i.name not in held]
     nodes: list[Any] = []
-    for name, weight in quantized.items():
+    for name, weight in held.items():
         tensors, node = _dequantized(name, weight)
         kept += tensors
         nodes.append(node)
     replace(model.graph.initializer, kept)
     replace(model.graph.node, [*nodes, *model.graph.node])
+
+
+def in_graph(quantized: Mapping[str, Quantized], names: Collection[str]) -> dict[str, Quantized]:
+    """Weights by the names that the graph has for them, laid out as there; others are left out."""
+    as_is = {key: weight for key, weight in quantized.items() if key in names}
+    return as_is | {
+        key + TRANSPOSED: weight.transposed
+        for key, weight in quantized.items()
+        if key not in as_is and key + TRANSPOSED in names
+    }
 
 
 def _dequantized(name: str, weight: Quantized) -> tuple[list[Any], Any]:
@@ -45,24 +57,26 @@ def _dequantized(name: str, weight: Quantized) -> tuple[list[Any], Any]:
     layout: dict[str, Any]
     if weight.bits == 4:
         data, kind = pack(weight.integers).tobytes(), onnx.TensorProto.INT4
-        values, layout = weight.scale, {"axis": 0, "block_size": weight.block}
+        scales = weight.scale if weight.axis == 1 else weight.scale.T
+        values, layout = scales, {"axis": 1 - weight.axis, "block_size": weight.block}
     else:
         data, kind = weight.integers.tobytes(), onnx.TensorProto.INT8
-        values, layout = weight.scale[0], {"axis": 1}
+        values, layout = weight.scale[0], {"axis": weight.axis}
     integers = onnx.TensorProto(
         name=stored, data_type=kind, dims=weight.integers.shape, raw_data=data
     )
     node = onnx.helper.make_node("DequantizeLinear", [stored, scale], [name], **layout)
-    return [integers, numpy_helper.from_array(values, scale)], node
+    return [integers, numpy_helper.from_array(np.ascontiguousarray(values), scale)], node
 
 
 def round_weights(model: Any, quantized: Mapping[str, Quantized]) -> None:
     """Give the weights the float values that their integers stand for, in place."""
     from onnx import numpy_helper
 
+    held = in_graph(quantized, {initializer.name for initializer in model.graph.initializer})
     for initializer in model.graph.initializer:
-        if initializer.name in quantized:
-            value = dequantize(quantized[initializer.name])
+        if initializer.name in held:
+            value = dequantize(held[initializer.name])
             initializer.CopyFrom(numpy_helper.from_array(value, initializer.name))
 
 
@@ -79,14 +93,22 @@ def unpack(data: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def read_integers(path: Path) -> dict[str, np.ndarray]:
-    """Integers (inputs, outputs) of a file's weights by state-dict key, one int8 each."""
+    """Integers of a file's weights by state-dict key, one int8 each, laid out as there."""
     import onnx
 
     kinds = {onnx.TensorProto.INT4, onnx.TensorProto.INT8}
     graph = onnx.load(path, load_external_data=False).graph
-    # Zero points have one axis, weights of depthwise convolutions three.
-    weights = [t for t in graph.initializer if t.data_type in kinds and len(t.dims) == 2]
-    return {t.name.removesuffix(STORED).removesuffix(STATIC): _integers(t) for t in weights}
+    # Zero points have one axis.
+    weights = [t for t in graph.initializer if t.data_type in kinds and len(t.dims) > 1]
+    return by_key({t.name.removesuffix(STORED).removesuffix(STATIC): _integers(t) for t in weights})
+
+
+def by_key(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Weights by state-dict key, axes that a graph has exchanged put back."""
+    return {
+        name.removesuffix(TRANSPOSED): array.T if name.endswith(TRANSPOSED) else array
+        for name, array in arrays.items()
+    }
 
 
 def _integers(tensor: Any) -> np.ndarray:
