@@ -21,7 +21,7 @@ _PALETTE = "constexpr_lut_to_dense"
 
 
 def read_integers(path: Path) -> Mapping[str, NDArray[np.int8]]:
-    """The integers in the package `path` by the key of the state dict; matrices (inputs, outputs)."""
+    """The integers in the package by the key of the state dict; matrices (inputs, outputs)."""
     found = _quantized(read(path)[1]).items()
     return {key: data.T if data.ndim == 2 else data for key, (data, _) in found}
 

@@ -1,9 +1,9 @@
 """Weights inside a MIL program: named after the state dict, stored as integers or palettes.
 
 A `linear` operation holds its weight as (outputs, inputs), whatever the state dict has, and a
-convolution as torch does. The weight is a constant named after its key with `__` for every dot, `blocks__0__expand__weight`, and
-what comes out is named after the module, `blocks__0__expand`: a reader of the saved file, or of a
-trace of it, finds the PyTorch module that each came from.
+convolution as torch does. The weight is a constant named after its key with `__` for every dot,
+`blocks__0__expand__weight`, and what comes out is named after the module, `blocks__0__expand`: a
+reader of the saved file, or of a trace of it, finds the PyTorch module that each came from.
 """
 
 from __future__ import annotations
@@ -37,8 +37,7 @@ def key_of(name: str) -> str:
 
 def layers(program: Any) -> list[Any]:
     """The operations of the main function that hold weights, in order of execution."""
-    found = list(program.functions["main"].find_ops())
-    return [op for op in found if op.op_type in _LAYERS and op.weight.val is not None]
+    return [op for op in program.functions["main"].operations if op.op_type in _LAYERS]
 
 
 def linears(program: Any) -> list[Any]:
@@ -54,6 +53,8 @@ def name_layers(program: Any, state: Arrays) -> None:
     keys |= {_digest(value.T): key for key, value in state.items() if value.ndim == 2}
     for layer in layers(program):
         key = keys.get(_digest(layer.weight.val))
+        if key is None and layer.op_type != "linear":
+            continue  # a fixed kernel
         if key is None:
             raise ExportError(f"coreml: the weight of '{layer.name}' is none of the checkpoint's")
         layer.weight.op.name = layer.weight.name = name_of(key)
