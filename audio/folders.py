@@ -32,13 +32,15 @@ class Found:
 def find(sources: Sequence[Path], out: Path) -> Found:
     """Everything to be restored from files and folders into the file or folder `out`.
 
-    Raises `UsageError` where nothing is found, two results would have one name, or the output
-    folder lies in an input folder.
+    Raises `UsageError` where nothing is found, two results would have one name, the output folder
+    lies in an input folder, or is a file.
     """
     found = Found()
     if len(sources) == 1 and not sources[0].is_dir() and not _is_folder(out):
         found.jobs.append((sources[0], out))
         return found
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; folders and several recordings need a folder")
     for source in sources:
         if source.is_dir():
             _refuse_inside(source, out)

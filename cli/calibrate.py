@@ -29,7 +29,7 @@ def calibrate(
         typer.Option(help="Also compare ways to choose w8a8 ranges: file to write (JSON)."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Capture what quantizers calibrate on: inputs of every part at every sampler step."""
     from ..benchmarks import report
