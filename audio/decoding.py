@@ -37,7 +37,10 @@ _DEMUXERS = (
 )
 _OPTIONS = {"format_whitelist": ",".join(_DEMUXERS)}
 BLOCK = 65_536
-MOST_CHANNELS = 1024
+MOST_CHANNELS = 512
+"""As many as FFmpeg knows of."""
+_MOST_CONVERTED = 64
+"""As many channels as FFmpeg converts; files that hold more are PCM, of one kind throughout."""
 _NAMED_FAULTS = {
     av.error.InvalidDataError: "it is no audio of a known format",
     av.error.ArgumentError: "it is no audio of a known format",
@@ -85,12 +88,13 @@ class Decoder:
             if self.track.codec_context is None:
                 raise AudioError(f"{self.path} cannot be read: its kind of coding is not supported")
             self.tracks = len(self._container.streams.audio)
+            self.subtitles = len(self._container.streams.subtitles)
             self.sample_rate_hz = self.track.rate or 0
             self.channels = self.track.channels or 0
             self._layout = self.track.layout.name  # the track's own changes with its frames
             if not 1 <= self.channels <= MOST_CHANNELS:
                 raise AudioError(
-                    f"{self.path} has {self.channels} channels; accepted are 1 to {MOST_CHANNELS}"
+                    f"{self.path} has no number of channels that is accepted: 1 to {MOST_CHANNELS}"
                 )
             self._open = resources.pop_all()
         return self
@@ -128,6 +132,9 @@ class Decoder:
             if made_for is None:
                 self.begins_s = max(0.0, frame.time or 0.0)
             # Files joined end to end may change their rate or channels on the way.
+            if self.channels > _MOST_CONVERTED:
+                yield _scaled(frame, self.channels)
+                continue
             kind = (frame.format.name, frame.layout.name, frame.sample_rate)
             if converter is None or kind != made_for:
                 converter, made_for = self._converter(), kind
@@ -177,6 +184,16 @@ class Decoder:
         mended.write(tail[1])
         mended.seek(0)
         return cast("BinaryIO", mended)
+
+
+def _scaled(frame: AudioFrame, channels: int) -> Array:
+    """Samples of PCM (n, channels) with full scale at 1.0."""
+    samples = frame.to_ndarray().reshape(-1, channels)
+    if samples.dtype.kind == "f":
+        return np.asarray(samples, np.float32)
+    middle = 128 if samples.dtype.kind == "u" else 0
+    full_scale = np.float32(1 << (8 * samples.itemsize - 1))
+    return (samples.astype(np.float32) - middle) / full_scale
 
 
 def _reason(error: Exception, path: Path) -> str:

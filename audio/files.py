@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..core import arguments
 from ..core.audio import RATE_HZ
 from ..core.restorer import Restorer, measure
 from ..core.spec import Array
+from .formats import format_of
 from .reader import AudioReader
-from .writer import AudioWriter, Form, check_form, check_output, check_space, usual_rate_hz
+from .writer import (
+    AudioWriter,
+    Form,
+    check_form,
+    check_output,
+    check_picture,
+    check_space,
+    usual_rate_hz,
+)
 
 Progress = Callable[[float], None]
 """Called with the seconds of audio finished since the last call."""
@@ -89,26 +99,55 @@ def restore_file(
         seed=wanted.seed,
         attenuation_db=writer.attenuation_db,
         rtf=(time.perf_counter() - began) / reader.duration_s,
-        warnings=(*reader.warnings, *_level_warning(target, writer.attenuation_db)),
+        warnings=(
+            *reader.warnings,
+            *_subtitles_warning(reader, target),
+            *_level_warning(target, writer.attenuation_db),
+        ),
     )
 
 
 def opened(
-    source: Path, target: Path, wanted: Wanted, rate_hz: int = RATE_HZ, *, overwrite: bool = False
+    source: Path,
+    target: Path,
+    wanted: Wanted,
+    rate_hz: int = RATE_HZ,
+    *,
+    overwrite: bool = False,
+    makes_folder: bool = False,
 ) -> tuple[AudioReader, Form]:
-    """The input at `rate_hz`, and the form of the output; raises as `restore_file` does."""
-    check_output(target, source=source, overwrite=overwrite)
+    """The input at `rate_hz`, and the form of the output; raises as `restore_file` does.
+
+    Where `makes_folder`, the folder of the target may be yet to be made.
+    """
+    arguments.share(wanted.strength, "strength")
+    check_output(target, source=source, overwrite=overwrite, makes_folder=makes_folder)
     reader = AudioReader(source, rate_hz)
-    made_hz = reader.sample_rate_hz if wanted.keeps_rate else usual_rate_hz(target, rate_hz)
-    form = replace(wanted.form, sample_rate_hz=made_hz)
+    form = _form(wanted, reader, usual_rate_hz(target, rate_hz))
     channels = 1 if wanted.is_mono else reader.channels
     check_form(target, channels, form)
+    check_picture(target, reader)
     return reader, form
+
+
+def _form(wanted: Wanted, reader: AudioReader, usual_hz: int) -> Form:
+    depth, kbps = wanted.form.depth, wanted.form.bitrate_kbps
+    return Form(
+        sample_rate_hz=reader.sample_rate_hz if wanted.keeps_rate else usual_hz,
+        depth=None if depth is None else str(depth),  # 16 as well as "16"
+        bitrate_kbps=None if kbps is None else arguments.whole(kbps, "bitrate"),
+    )
 
 
 def _blocks(reader: AudioReader, wanted: Wanted) -> Iterator[Array]:
     for block in reader:
         yield block.mean(axis=1, keepdims=True) if wanted.is_mono else block
+
+
+def _subtitles_warning(reader: AudioReader, target: Path) -> Iterator[str]:
+    kind = format_of(target)
+    if kind and kind.video and reader.subtitles:
+        yield f"{reader.path} has subtitles, which were left out"
 
 
 def _level_warning(target: Path, attenuation_db: float) -> Iterator[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.errors import ToolkitError, UsageError
-from .formats import READ_SUFFIXES, WRITE_FORMATS
+from .formats import READ_SUFFIXES, WRITE_FORMATS, format_of
 from .reader import AudioReader
 
 Job = tuple[Path, Path]
@@ -32,13 +32,15 @@ class Found:
 def find(sources: Sequence[Path], out: Path) -> Found:
     """Everything to be restored from files and folders into the file or folder `out`.
 
-    Raises `UsageError` where nothing is found, two results would have one name, or the output
-    folder lies in an input folder.
+    Raises `UsageError` where nothing is found, two results would have one name, the output folder
+    lies in an input folder, or is a file, or is named like one.
     """
     found = Found()
     if len(sources) == 1 and not sources[0].is_dir() and not _is_folder(out):
         found.jobs.append((sources[0], out))
         return found
+    if not out.is_dir() and (out.exists() or format_of(out)):
+        raise UsageError(f"{out} is no folder; folders and several recordings need one")
     for source in sources:
         if source.is_dir():
             _refuse_inside(source, out)

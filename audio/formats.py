@@ -39,14 +39,18 @@ class Format:
     """libsndfile's subtypes by bit depth, where there is a choice."""
     bitrates_kbps: tuple[int, int] | None = None
     """Least and most that may be asked for."""
+    most_hz: int | None = None
+    """The highest sample rate that libsndfile's codec takes; past it libvorbis crashes."""
     video: bool = False
 
 
 _PCM = {"16": "PCM_16", "24": "PCM_24", "float": "FLOAT"}
 WRITE_FORMATS: Mapping[str, Format] = {
     ".wav": Format(("WAV", "PCM_24"), depths=_PCM),
-    ".flac": Format(("FLAC", "PCM_24"), channels=8, depths={"16": "PCM_16", "24": "PCM_24"}),
-    ".ogg": Format(("OGG", "VORBIS"), channels=255),
+    ".flac": Format(
+        ("FLAC", "PCM_24"), channels=8, depths={"16": "PCM_16", "24": "PCM_24"}, most_hz=655_350
+    ),
+    ".ogg": Format(("OGG", "VORBIS"), channels=255, most_hz=200_000),
     ".mp3": Format(muxed=("mp3", "libmp3lame"), channels=2, bitrates_kbps=(32, 320)),
     ".opus": Format(muxed=("ogg", "libopus"), channels=8, bitrates_kbps=(6, 510)),
     ".m4a": Format(muxed=("ipod", "aac"), channels=8, bitrates_kbps=(32, 512)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,27 +11,38 @@ from typing import BinaryIO
 import soundfile
 
 from ..core.audio import check_rate
-from ..core.errors import AudioError, UsageError
+from ..core.errors import AudioError, UsageError, reason
+from .decoding import MOST_CHANNELS
 from .formats import WRITE_FORMATS
 
 RAW_IN = {"u8": "PCM_U8", "s16": "PCM_16", "s24": "PCM_24", "s32": "PCM_32", "f32": "FLOAT"}
 """Encodings of raw samples, little-endian, channels interleaved."""
 RAW_OUT = {"s16": ("16", "int16"), "f32": ("float", "float32")}
 _BLOCK = 65_536
+_IN, _OUT = "stdin", "stdout"
 
 
-def received(stream: BinaryIO, raw: str | None, folder: Path) -> Path:
+def received(stream: BinaryIO | None, raw: str | None, folder: Path) -> Path:
     """All of a stream as a file in `folder`; `raw` is RATE,CHANNELS,ENCODING of bare samples.
 
-    Raises `UsageError` for another description, `AudioError` for a stream of no bytes.
+    Raises `UsageError` for another description, a stream that is closed or for which there is no
+    room, `AudioError` for a stream of no bytes.
     """
     described = _described(raw) if raw is not None else None
-    path = folder / "stdin"
-    with path.open("wb") as file:
-        shutil.copyfileobj(stream, file)
+    if stream is None:
+        raise UsageError("standard input is closed; audio is needed")
+    path = folder / _IN
+    try:
+        with path.open("wb") as file:
+            shutil.copyfileobj(stream, file)
+    except OSError as error:
+        raise UsageError(
+            f"standard input cannot be kept on its way: {reason(error)}; TMPDIR may name a folder "
+            "with more room"
+        ) from error
     if not path.stat().st_size:
         raise AudioError("standard input holds no bytes; audio is needed")
-    return path if described is None else _with_header(path, described, folder / "stdin.wav")
+    return path if described is None else _with_header(path, described, folder / f"{_IN}.wav")
 
 
 def check_stdout(kind: str) -> None:
@@ -40,9 +52,9 @@ def check_stdout(kind: str) -> None:
         raise UsageError(f"standard output cannot be {kind!r}; accepted: {accepted}")
 
 
-def suffix_of(kind: str) -> str:
-    """The ending of the file that becomes standard output of a kind."""
-    return ".wav" if kind in RAW_OUT else f".{kind}"
+def outgoing(kind: str, folder: Path) -> Path:
+    """The file in `folder` that becomes standard output of a kind."""
+    return folder / f"{_OUT}{'.wav' if kind in RAW_OUT else f'.{kind}'}"
 
 
 def depth_of(kind: str) -> str | None:
@@ -50,15 +62,36 @@ def depth_of(kind: str) -> str | None:
     return RAW_OUT[kind][0] if kind in RAW_OUT else None
 
 
-def send(made: Path, kind: str, stream: BinaryIO) -> None:
-    """Write a finished file to a stream, bare samples without their header."""
+def spoken(text: str, folder: Path) -> str:
+    """A text with pipes called what they are, not by the files in `folder` that stand for them."""
+    for name, words in ((_IN, "standard input"), (_OUT, "standard output")):
+        text = re.sub(re.escape(str(folder / name)) + r"(\.\w+)?", words, text)
+    return text
+
+
+def send(made: Path, kind: str, stream: BinaryIO | None) -> None:
+    """Write a finished file to a stream, bare samples without their header.
+
+    Raises `UsageError` where it takes no more, `BrokenPipeError` where nobody reads on.
+    """
+    if stream is None:
+        raise UsageError("standard output is closed; name a file")
+    try:
+        _copy(made, kind, stream)
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UsageError(f"standard output takes no more: {reason(error)}") from error
+
+
+def _copy(made: Path, kind: str, stream: BinaryIO) -> None:
     if kind in RAW_OUT:
         for samples in _samples(made, RAW_OUT[kind][1]):
             stream.write(samples)
     else:
         with made.open("rb") as file:
             shutil.copyfileobj(file, stream)
-    stream.flush()
 
 
 def _samples(made: Path, dtype: str) -> Iterator[bytes]:
@@ -81,7 +114,7 @@ def _with_header(path: Path, described: tuple[int, int, str], made: Path) -> Pat
 
 def _described(raw: str) -> tuple[int, int, str]:
     try:
-        rate, count, encoding = raw.split(",")
+        rate, count, encoding = (word.strip() for word in raw.split(","))
         rate_hz, channels, subtype = int(rate), int(count), RAW_IN[encoding]
     except (ValueError, KeyError) as error:
         raise UsageError(
@@ -89,6 +122,6 @@ def _described(raw: str) -> tuple[int, int, str]:
             f"16000,1,s16 (encodings: {', '.join(RAW_IN)})"
         ) from error
     check_rate(rate_hz, "standard input")
-    if channels < 1:
-        raise UsageError(f"{channels} channels are not possible; accepted: 1 or more")
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise UsageError(f"{channels} channels are not possible; accepted: 1 to {MOST_CHANNELS}")
     return rate_hz, channels, subtype

@@ -10,7 +10,7 @@ import numpy as np
 from mutagen.mp3 import MP3, BitrateMode
 
 from ..core.audio import RATE_HZ, check_rate, resample
-from ..core.errors import AudioError
+from ..core.errors import AudioError, reason
 from ..core.spec import Array
 from . import riff
 from .decoding import Decoder
@@ -27,18 +27,20 @@ class AudioReader:
     """
 
     def __init__(self, path: Path, rate_hz: int = RATE_HZ) -> None:
-        if not path.is_file():
-            fault = "is not a file" if path.exists() else "does not exist"
-            raise AudioError(f"{path} {fault}; an audio file is needed")
         self.path = path
         self._rate_hz = rate_hz
-        self._header_s = header_s(path)
+        try:
+            _check_is_file(path)
+            self._header_s = header_s(path)
+        except OSError as error:  # names that are too long, files that may not be read
+            raise AudioError(f"{path} cannot be read: {reason(error)}") from error
         self._read_frames: int | None = None
         self._told: list[str] = []
         with Decoder(path) as file:
             self.sample_rate_hz = file.sample_rate_hz
             self.channels = file.channels
             self.has_picture = file.has_picture
+            self.subtitles = file.subtitles
         self.begins_s = 0.0
         """When the sound begins, in a video that has been read."""
         check_rate(self.sample_rate_hz, str(path))
@@ -88,6 +90,12 @@ class AudioReader:
         known = riff.read_riff(self.path)
         if known is not None and riff.is_followed(self.path, known):
             yield f"{self.path} is followed by another WAV file, which was not read"
+
+
+def _check_is_file(path: Path) -> None:
+    if not path.is_file():
+        fault = "is not a file" if path.exists() else "does not exist"
+        raise AudioError(f"{path} {fault}; an audio file is needed")
 
 
 def header_s(path: Path) -> float | None:

@@ -19,7 +19,7 @@ from ..core.audio import RATE_HZ, resample
 from ..core.errors import AudioError, UsageError, reason
 from ..core.spec import Array
 from . import tags
-from .encoding import encode, rates_hz
+from .encoding import OPUS_KBPS_A_CHANNEL, encode, rates_hz, try_picture
 from .formats import WRITE_FORMATS, format_of
 from .reader import AudioReader
 
@@ -29,6 +29,14 @@ LARGEST_WAV = 0xFFFF0000
 """Bytes of sound past which a WAV file is written as RF64."""
 # libvorbis overflows its stack on very long blocks.
 _BLOCK = 16_384
+_VORBIS_ORDER = {
+    3: [0, 2, 1],
+    5: [0, 2, 1, 3, 4],
+    6: [0, 2, 1, 4, 5, 3],
+    7: [0, 2, 1, 5, 6, 4, 3],
+    8: [0, 2, 1, 6, 7, 4, 5, 3],
+}
+"""Where Vorbis keeps front left, front right, centre, bass and so on, which others keep so."""
 _BYTES = {"PCM_16": 2, "PCM_24": 3, "FLOAT": 4}
 
 
@@ -51,14 +59,28 @@ def usual_rate_hz(target: Path, rate_hz: int) -> int:
     return min(higher_hz, default=rate_hz)
 
 
-def check_output(target: Path, *, source: Path | None = None, overwrite: bool = False) -> None:
-    """Raise `UsageError` unless `target` is a name that may be written to."""
+def check_output(
+    target: Path,
+    *,
+    source: Path | None = None,
+    overwrite: bool = False,
+    makes_folder: bool = False,
+) -> None:
+    """Raise `UsageError` unless `target` is a name that may be written to.
+
+    Where `makes_folder`, its folder may be yet to be made.
+    """
+    with _writing(target):  # names that are too long, folders that may not be entered
+        _check_output(target, source, overwrite, makes_folder)
+
+
+def _check_output(target: Path, source: Path | None, overwrite: bool, makes_folder: bool) -> None:
     if format_of(target) is None:
         accepted = " ".join(WRITE_FORMATS)
         raise UsageError(f"cannot write {target}: accepted endings are {accepted}")
     if target.is_dir():
         raise UsageError(f"cannot write {target}: it is a folder; name a file")
-    if not target.parent.is_dir():
+    if not target.parent.is_dir() and (target.parent.exists() or not makes_folder):
         raise UsageError(f"cannot write {target}: {target.parent} is not a folder")
     if target.exists():
         if source is not None and source.exists() and target.samefile(source):
@@ -81,18 +103,43 @@ def check_form(target: Path, channels: int, form: Form) -> None:
         raise UsageError(
             f"cannot write {target} with a bit depth of {form.depth}; accepted: {accepted}"
         )
-    if form.bitrate_kbps is not None:
-        low, high = kind.bitrates_kbps or (0, 0)
-        if not low <= form.bitrate_kbps <= high or not high:
-            accepted = (
-                f"{low} to {high} kbit/s" if high else "none, only mp3, opus and m4a have one"
-            )
-            raise UsageError(
-                f"cannot write {target} at {form.bitrate_kbps} kbit/s; accepted: {accepted}"
-            )
-    if kind.muxed and form.sample_rate_hz not in (accepted_hz := rates_hz(kind.muxed[1])):
-        listed = ", ".join(map(str, accepted_hz))
-        raise UsageError(f"cannot write {target} at {form.sample_rate_hz} Hz; accepted: {listed}")
+    _check_bitrate(target, channels, form.bitrate_kbps)
+    _check_rate(target, form.sample_rate_hz)
+
+
+def _check_bitrate(target: Path, channels: int, kbps: int | None) -> None:
+    if kbps is None:
+        return
+    kind = WRITE_FORMATS[target.suffix.lower()]
+    if kind.bitrates_kbps is None:
+        have = " ".join(name for name, one in WRITE_FORMATS.items() if one.bitrates_kbps)
+        raise UsageError(f"cannot write {target} at {kbps} kbit/s; a bit rate have {have}")
+    low, high = kind.bitrates_kbps
+    if kind.muxed and kind.muxed[1] == "libopus":
+        high = min(high, OPUS_KBPS_A_CHANNEL * channels)
+    if not low <= kbps <= high:
+        raise UsageError(
+            f"cannot write {target} at {kbps} kbit/s; accepted: {low} to {high} kbit/s"
+        )
+
+
+def _check_rate(target: Path, rate_hz: int) -> None:
+    kind = WRITE_FORMATS[target.suffix.lower()]
+    if kind.muxed and rate_hz not in (taken_hz := rates_hz(kind.muxed[1])):
+        accepted = ", ".join(map(str, taken_hz))
+    elif kind.most_hz and rate_hz > kind.most_hz:
+        accepted = f"up to {kind.most_hz}"
+    else:
+        return
+    raise UsageError(f"cannot write {target} at {rate_hz} Hz; accepted: {accepted}")
+
+
+def check_picture(target: Path, source: AudioReader) -> None:
+    """Raise `UsageError` where a video of this name does not take the picture of its source."""
+    kind = WRITE_FORMATS[target.suffix.lower()]
+    if kind.video and kind.muxed and source.has_picture:
+        with _writing(target):
+            try_picture(kind.muxed, source.path)
 
 
 def check_space(target: Path, frames: int, channels: int) -> None:
@@ -205,6 +252,7 @@ class AudioWriter:
                 bitrate_kbps=form.bitrate_kbps,
                 begins_s=seen.begins_s if seen else 0.0,
                 picture=seen.path if seen else None,
+                words=tags.words_of(self.source.path) if self.source else {},
             )
         elif kind.sound:
             container, subtype = kind.sound
@@ -215,8 +263,9 @@ class AudioWriter:
             with soundfile.SoundFile(
                 final, "w", rate_hz, channels, subtype=subtype, format=container
             ) as file:
+                order = _VORBIS_ORDER.get(channels) if container == "OGG" else None
                 for block in blocks:
-                    file.write(block)
+                    file.write(block if order is None else block[:, order])
 
 
 @contextmanager

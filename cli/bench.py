@@ -22,24 +22,31 @@ def bench(
         Path | None, typer.Option(help="Speech to restore.", show_default="the built-in example")
     ] = None,
     bundle: Annotated[
-        Path | None, typer.Option(help="Folder of a model.", show_default="built-in")
+        Path | None,
+        typer.Option(envvar="HIRESLDM_BUNDLE", help="Folder of a model.", show_default="built-in"),
     ] = None,
     threads: Annotated[
         list[int] | None,
-        typer.Option(min=1, help="CPU threads; may be repeated.", show_default="1 and 2"),
+        typer.Option(
+            envvar="HIRESLDM_THREADS",
+            min=1,
+            help="CPU threads; may be repeated.",
+            show_default="1 and 2",
+        ),
     ] = None,
     steps: Annotated[
         list[int] | None,
         typer.Option(help="Diffusion steps; may be repeated.", show_default="best"),
     ] = None,
-    seconds: Annotated[float, typer.Option(min=0.5, help="Audio per run.")] = 10.0,
+    seconds: Annotated[float, typer.Option(min=0.5, max=3600, help="Audio per run.")] = 10.0,
     long_seconds: Annotated[
-        float, typer.Option(min=0.5, help="Audio of the long file whose memory is measured.")
+        float,
+        typer.Option(min=0.5, max=36_000, help="Audio of the long file whose memory is measured."),
     ] = 600.0,
     runs: Annotated[int, typer.Option(min=1, help="Runs after one to warm up.")] = 5,
     out: Annotated[Path | None, typer.Option(help="File to write the result to (JSON).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Measure speed, start-up and memory on this machine."""
     from ..benchmarks import provenance, report

@@ -18,7 +18,7 @@ def calibrate(
     seconds: Annotated[float, typer.Option(min=0.1, max=8.0, help="Length of a clip.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of clips, damage and noise.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Capture what quantizers calibrate on: inputs of every component at every sampler step."""
     from ..benchmarks import report

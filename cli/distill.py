@@ -39,7 +39,7 @@ def distill(
     device: Annotated[str, typer.Option(help="Where to train: auto, cpu or cuda.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Distill a trained denoiser into one that needs one to four steps."""
     chosen = _only_one(named, method)

@@ -71,7 +71,7 @@ def evaluate(
         int, typer.Option(min=0, help="Clips of each kind of damage in the page.")
     ] = 2,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Measure the quality of restored speech on damaged clips, drawn by a seed or recorded."""
     from ..benchmarks import report

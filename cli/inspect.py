@@ -11,11 +11,16 @@ import typer
 def inspect(
     bundle: Annotated[
         Path | None,
-        typer.Argument(metavar="[BUNDLE]", help="Folder of a model.", show_default="built-in"),
+        typer.Argument(
+            metavar="BUNDLE",
+            envvar="HIRESLDM_BUNDLE",
+            help="Folder of a model.",
+            show_default="built-in",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show what a model holds: parts, formats, shapes, precisions, sizes, gates, hashes."""
+    """Show what a model holds: parts, shapes, precisions, sizes, gate results, verified hashes."""
     from ..benchmarks.report import to_json
     from ..core.errors import IntegrityError
     from ..runtimes import inspection

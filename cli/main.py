@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import takewhile
 from typing import Annotated, NoReturn
 
 import typer
 
-from ..core.errors import BackendMissingError, ToolkitError
+from ..core.errors import BackendMissingError, ToolkitError, reason
 from .bench import bench
 from .build import build
 from .calibrate import calibrate
@@ -71,15 +73,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         if number := getattr(signal, name, None):  # Windows knows no SIGHUP
             signal.signal(number, lambda got, _: sys.exit(128 + got))
     words = sys.argv[1:] if argv is None else argv
-    if "--version" in takewhile(lambda word: word != "--", words):  # after any verb as well
-        from .. import __version__
-
-        print(f"hiresldm {__version__}")
-        sys.exit()
     try:
-        app(args=words, prog_name="hiresldm")
+        _run(words)
     except ToolkitError as error:
         _fail(error)
+    except OSError as error:  # of what no verb expects, such as a full disk behind the output
+        if isinstance(error, BrokenPipeError):  # nobody reads on: no fault
+            _silence()
+            sys.exit(1)
+        named = error.filename or "standard input or output"
+        _fail(ToolkitError(f"{named} cannot be read or written: {reason(error)}"))
     except ModuleNotFoundError as error:
         verb = next((word for word in words if not word.startswith("-")), "")
         if verb not in EXTRAS:
@@ -88,7 +91,35 @@ def main(argv: Sequence[str] | None = None) -> None:
         _fail(BackendMissingError(f"{verb} needs {error.name}, which is missing; {install}"))
 
 
+def _run(words: Sequence[str]) -> None:
+    try:
+        if "--version" in takewhile(lambda word: word != "--", words):  # after any verb as well
+            from .. import __version__
+
+            print(f"hiresldm {__version__}")
+            sys.exit()
+        app(args=words, prog_name="hiresldm")
+    except SystemExit:
+        _flush()
+        raise
+
+
+def _flush() -> None:
+    if sys.stdout:  # a program may be started without one
+        sys.stdout.flush()
+
+
+def _silence() -> None:
+    """Let what is left for standard output go nowhere, which has failed once already."""
+    with suppress(AttributeError, OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _fail(error: ToolkitError) -> NoReturn:
+    try:
+        _flush()
+    except OSError:
+        _silence()
     print(f"error: {error}", file=sys.stderr)
     sys.exit(error.exit_code)
 

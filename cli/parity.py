@@ -37,7 +37,7 @@ def parity(
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the matrix as Markdown.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print failures only.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print failures only.")] = False,
 ) -> None:
     """Hold every artifact of BUNDLE, on every engine present, against the PyTorch reference."""
     from ..core.outputs import check_target

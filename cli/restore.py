@@ -25,6 +25,7 @@ def restore(
         list[Path],
         typer.Argument(
             metavar="IN... OUT",
+            readable=False,  # one that is not fails alone
             help="Files or folders to restore, then the file or folder to make; - is a pipe.",
         ),
     ],

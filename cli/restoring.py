@@ -7,13 +7,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..audio import pipes
 from ..audio.batch import Batch, Done, Failed, Result
 from ..audio.files import RestoredFile, Wanted, opened
 from ..audio.folders import Found, find
 from ..audio.journal import Journal
-from ..core.errors import ToolkitError, UsageError
+from ..core.errors import ToolkitError, UsageError, reason
 from ..core.manifest import sha256_of
 from ..runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 from .progress import seconds_of
@@ -63,34 +64,61 @@ class Request:
 def run(request: Request, folder: Path) -> int:
     """Restore what is asked for and tell of it; gives the exit code. Pipes pass through `folder`.
 
-    Raises `ToolkitError` where nothing can be done at all.
+    Raises `UsageError` where standard output cannot take what is asked for.
     """
-    pipes.check_stdout(request.stdout)
     if request.target == PIPE and request.as_json:
         raise UsageError("the result and --json would both go to standard output; name a file")
-    piped = _without_pipes(request, folder)
-    found = Found()
+    found, piped = Found(), request
     results: list[Result] = []
     try:
+        _check_pipes(request)
+        piped = _without_pipes(request, folder)
         found = find(piped.sources, piped.target)
         results = _restored(piped, found)
     except ToolkitError as error:
-        if not request.as_json:
-            raise
-        results = [Failed(str(request.sources[0]), str(error), error.exit_code)]
-    _report(request, results, found)
+        results = [Failed(_first(request), str(error), error.exit_code)]
+    except OSError as error:  # names that are too long, folders that may not be entered
+        named = error.filename or _first(request)
+        results = [Failed(_first(request), f"{named}: {reason(error)}")]
+    _report(request, [_spoken(result, folder) for result in results], found)
     failures = [result for result in results if isinstance(result, Failed)]
     if request.target == PIPE and not failures:
-        pipes.send(piped.target, request.stdout, sys.stdout.buffer)
+        pipes.send(piped.target, request.stdout, getattr(sys.stdout, "buffer", None))
     if not failures:
         return 0
     return failures[0].exit_code if len(results) == 1 else 1
 
 
+def _check_pipes(request: Request) -> None:
+    pipes.check_stdout(request.stdout)
+    if request.sources.count(PIPE) > 1:
+        raise UsageError("standard input can be read once; name - one time among the inputs")
+    if request.target == PIPE and (len(request.sources) > 1 or request.sources[0].is_dir()):
+        raise UsageError("standard output takes one recording; name a folder for several")
+
+
+def _first(request: Request) -> str:
+    source = request.sources[0]
+    return "standard input" if source == PIPE else str(source)
+
+
+def _spoken(result: Result, folder: Path) -> Result:
+    """The result with pipes called what they are."""
+
+    def words(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(words, value))
+        return pipes.spoken(value, folder) if isinstance(value, str) else value
+
+    return replace(result, **{name: words(value) for name, value in vars(result).items()})
+
+
 def _without_pipes(request: Request, folder: Path) -> Request:
     """The request with files where it names pipes."""
     sources = [
-        pipes.received(sys.stdin.buffer, request.stdin, folder) if source == PIPE else source
+        pipes.received(getattr(sys.stdin, "buffer", None), request.stdin, folder)
+        if source == PIPE
+        else source
         for source in request.sources
     ]
     if request.target != PIPE:
@@ -98,14 +126,17 @@ def _without_pipes(request: Request, folder: Path) -> Request:
     form = request.wanted.form
     depth = form.depth or pipes.depth_of(request.stdout)
     wanted = replace(request.wanted, form=replace(form, depth=depth))
-    target = folder / f"stdout{pipes.suffix_of(request.stdout)}"
+    target = pipes.outgoing(request.stdout, folder)
     return replace(request, sources=sources, target=target, wanted=wanted)
 
 
 def _restored(request: Request, found: Found) -> list[Result]:
     if len(found.jobs) == 1 and not request.skips_existing:
         # A bad input is told before the model is loaded.
-        opened(*found.jobs[0], request.wanted, overwrite=request.overwrite)
+        source, target = found.jobs[0]
+        in_folder = target != request.target
+        how = {"overwrite": request.overwrite, "makes_folder": in_folder}
+        opened(source, target, request.wanted, **how)
     restorer = request.model.load()
     restorer.accepted_steps(request.wanted.steps)
     is_folder = request.skips_existing or len(found.jobs) > 1
@@ -156,7 +187,7 @@ def _report(request: Request, results: Sequence[Result], found: Found) -> None:
 
 def _summary(results: Sequence[Result], count: int, duration_s: float, rtf: float) -> str:
     text = f"restored {count} file" + ("s" if count != 1 else "")
-    text += f", {duration_s:.1f} s of audio, real-time factor {rtf:.3f}"
+    text += f", {duration_s:.1f} s of audio, real-time factor {rtf:.3f}" if count else ""
     before = sum(isinstance(result, Done) for result in results)
     return text + (f"; {before} had been restored before" if before else "")
 

@@ -38,7 +38,7 @@ def search(
         typer.Option("--report", help="File for every mix and sensitivity (JSON)."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Choose fp16, int8 or int4 for every layer: the smallest mix that still sounds right."""
     from ..benchmarks import provenance, report

@@ -13,10 +13,15 @@ from .parity import finish, save, tracked
 def selftest(
     bundle: Annotated[
         Path | None,
-        typer.Argument(metavar="[BUNDLE]", help="Folder of a model.", show_default="built-in"),
+        typer.Argument(
+            metavar="BUNDLE",
+            envvar="HIRESLDM_BUNDLE",
+            help="Folder of a model.",
+            show_default="built-in",
+        ),
     ] = None,
     json_out: Annotated[Path | None, typer.Option("--json", help="Report to write (JSON).")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print failures only.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print failures only.")] = False,
 ) -> None:
     """Check on this machine that a model computes what it computed when it was built."""
     from ..core.errors import BackendMissingError

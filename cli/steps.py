@@ -39,7 +39,7 @@ def steps(
     out: Annotated[Path | None, typer.Option(help="File to write the result to (JSON).")] = None,
     plot: Annotated[Path | None, typer.Option(help="Picture of the curves to write (PNG).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Compare a teacher, however sampled, with its students: quality, time, spread over seeds."""
     import torch

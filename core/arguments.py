@@ -30,6 +30,13 @@ def seconds(value: Any, what: str) -> float:
     return float(value)
 
 
+def share(value: Any, what: str) -> float:
+    """A number from 0 to 1; raises `UsageError` for everything else."""
+    if not _is_number(value) or not 0 <= value <= 1:
+        raise UsageError(f"the {what} is {_shown(value)}; accepted are numbers from 0 to 1")
+    return float(value)
+
+
 def path(value: Any, what: str) -> Path:
     """The path of text or of a path object; raises `UsageError` for everything else."""
     if not isinstance(value, (str, os.PathLike)) or not isinstance(os.fspath(value), str):

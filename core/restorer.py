@@ -12,7 +12,6 @@ import numpy as np
 from . import arguments, noise
 from .audio import resample
 from .chunks import ChunkFunction, ChunkPlan, ChunkStream
-from .errors import UsageError
 from .family import Host, Options, Runners, accepted_steps
 from .loudness import LoudnessMeter, gain_to
 from .spec import Array, Runner
@@ -133,9 +132,8 @@ class Restorer:
 
         Raises `UsageError` for `steps`, a `seed` or a `strength` that is not accepted.
         """
-        if not 0 <= strength <= 1:
-            raise UsageError(f"a strength of {strength:g} is not possible; accepted: 0 to 1")
-        return self._stream(self._options(steps, seed), loudness_lufs, strength)
+        share = arguments.share(strength, "strength")
+        return self._stream(self._options(steps, seed), loudness_lufs, share)
 
     def accepted_steps(self, steps: int | None) -> int:
         """`steps`, or the default for None; raises `UsageError` for a number not offered."""

@@ -143,6 +143,11 @@ def test_folders_that_would_overwrite_themselves_are_refused(
     assert "lies inside" in run(folder, folder / "out").err
     clip("other/a.wav")
     assert "both become" in run(folder, tmp_path / "other" / "a.wav", tmp_path / "out").err
+    for sources in ((folder,), (folder / "a.wav", tmp_path / "other" / "a.wav")):
+        for out in (folder / "a.wav", tmp_path / "absent.flac"):
+            outcome = run(*sources, out)
+            assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+            assert "is no folder" in outcome.err and not out.is_dir()
     (tmp_path / "none").mkdir()
     assert "no file that can be read as audio" in run(tmp_path / "none", tmp_path / "out").err
 

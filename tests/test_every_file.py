@@ -193,6 +193,11 @@ def test_several_inputs_become_files_of_their_names(
     for folder in ("out", "again"):
         made_there = {path.name for path in (tmp_path / folder).glob("[!.]*")}
         assert made_there == {"a.wav", "b.flac"}
+    alone = run(clip("one/a.wav", frames=4800), f"{tmp_path}/new/", "--json")
+    assert alone.code == 0 and (tmp_path / "new" / "a.wav").is_file()
+    assert run(tmp_path / "one", tmp_path / "newer").code == 0
+    assert run(tmp_path / "absent.wav", f"{tmp_path}/newest/").code == 1
+    assert not (tmp_path / "newest").exists()
     one, other = ((tmp_path / name / "a.wav").read_bytes() for name in ("out", "again"))
     assert one == other
     assert run(first).code == 2
@@ -401,9 +406,20 @@ def test_a_signal_leaves_nothing_half_written(tmp_path: Path, name: str, jobs: s
     assert [path.name for path in tmp_path.iterdir()] == ["in.wav"]
 
 
-@pytest.mark.parametrize("channels", [3, 9, 27])
-def test_many_channels_are_read_as_they_are(tmp_path: Path, channels: int) -> None:
-    wave = np.random.default_rng(0).uniform(-0.5, 0.5, (3000, channels)).astype(np.float32)
-    soundfile.write(tmp_path / "many.wav", wave, RATE_HZ, subtype="FLOAT")
+@pytest.mark.parametrize("channels", [3, 9, 27, 64, 65, 512])
+@pytest.mark.parametrize(
+    ("depth", "error"), [("FLOAT", 0), ("PCM_24", 2**-23), ("PCM_16", 2**-15), ("PCM_U8", 2**-6)]
+)
+def test_many_channels_are_read_as_they_are(
+    tmp_path: Path, channels: int, depth: str, error: float
+) -> None:
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, (1000, channels)).astype(np.float32)
+    soundfile.write(tmp_path / "many.wav", wave, RATE_HZ, subtype=depth)
     read = np.concatenate(list(AudioReader(tmp_path / "many.wav")))
-    assert np.array_equal(read, wave)
+    assert read.shape == wave.shape and np.abs(read - wave).max() <= error
+
+
+def test_more_channels_than_can_be_read_are_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "many.wav", np.zeros((9, 513)), RATE_HZ)
+    with pytest.raises(AudioError, match="1 to 512"):
+        AudioReader(tmp_path / "many.wav")
