@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.errors import ToolkitError, UsageError
-from .formats import READ_SUFFIXES, WRITE_FORMATS, format_of
+from .formats import DRAFTS, READ_SUFFIXES, WRITE_FORMATS, format_of
 from .reader import AudioReader
 
 Job = tuple[Path, Path]
@@ -79,7 +79,9 @@ def _files(source: Path, found: Found) -> Iterator[Path]:
     def unreadable(error: OSError) -> None:
         found.failed.append((Path(error.filename or source), error.strerror or str(error)))
 
-    for folder, _, names in os.walk(source, onerror=unreadable):
+    for folder, inner, names in os.walk(source, onerror=unreadable):
+        # What a run that was killed has left is no recording.
+        inner[:] = [name for name in inner if not name.startswith(DRAFTS)]
         yield from (Path(folder, name) for name in names)
 
 

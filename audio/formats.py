@@ -27,6 +27,10 @@ READ_SUFFIXES = (
 """What is taken in a folder; a file named by itself is read whatever it is called."""
 
 
+DRAFTS = ".restoring-"
+"""How folders begin in which results lie that are not finished."""
+
+
 @dataclass(frozen=True)
 class Format:
     """How a file is written: by libsndfile (container, subtype) or FFmpeg (muxer, codec)."""

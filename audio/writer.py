@@ -20,7 +20,7 @@ from ..core.errors import AudioError, UsageError, reason
 from ..core.spec import Array
 from . import tags
 from .encoding import OPUS_KBPS_A_CHANNEL, encode, rates_hz, try_picture
-from .formats import WRITE_FORMATS, format_of
+from .formats import DRAFTS, WRITE_FORMATS, format_of
 from .reader import AudioReader
 
 PEAK_LIMIT = 0.999
@@ -187,7 +187,7 @@ class AudioWriter:
 
     def __enter__(self) -> Self:
         with _writing(self.target):
-            self._folder = tempfile.TemporaryDirectory(prefix=".restoring-", dir=self.target.parent)
+            self._folder = tempfile.TemporaryDirectory(prefix=DRAFTS, dir=self.target.parent)
             try:
                 # RF64 has no 4 GB limit, float32 keeps what is above full scale.
                 self._file = soundfile.SoundFile(

@@ -299,6 +299,8 @@ def test_rubbish_in_a_folder_is_passed_over_and_named(
 ) -> None:
     folder = clip("in/a.wav", frames=4800).parent
     (folder / "._a.wav").write_bytes(b"of another system")
+    (folder / ".restoring-killed").mkdir()
+    (folder / ".restoring-killed" / "draft.wav").write_bytes((folder / "a.wav").read_bytes())
     (folder / "notes.txt").write_text("no audio")
     (folder / "x.wav").mkdir()
     (folder / "loop").symlink_to(folder)
