@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..core.errors import IntegrityError, UsageError
 from ..core.outputs import publish
-from ..core.spec import Precision
+from ..core.schemes import Precision
 
 VERSION = 1
 ACCEPTED = (Precision.FP16, Precision.INT8, Precision.INT4)

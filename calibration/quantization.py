@@ -6,11 +6,10 @@ import numpy as np
 
 from ..core.errors import UsageError
 from ..core.quantized import Quantized
+from ..core.schemes import BLOCK, SCALE_BITS, SCHEMES, Precision
 from ..core.spec import Array
 from .layers import Layer
 
-BLOCK = 32
-"""Inputs that share a scale at 4 bits."""
 SMALLEST = 8192
 """Values of a weight at 4 bits: of fewer, 4 bits save nothing that would be worth their error."""
 SHARES = tuple(round(1.0 - 0.04 * step, 2) for step in range(11))
@@ -20,6 +19,23 @@ SHARES = tuple(round(1.0 - 0.04 * step, 2) for step in range(11))
 def takes_4_bits(layer: Layer) -> bool:
     """Whether a weight has 4 bits where these are asked for, rather than 8."""
     return layer.is_matrix and layer.inputs % BLOCK == 0 and layer.weight.numel() >= SMALLEST
+
+
+def bits_of(layer: Layer, precision: Precision) -> int | None:
+    """Bits of the integers that a layer's weight becomes; None where it stays float."""
+    scheme = SCHEMES[precision]
+    if not scheme.integers:
+        return None
+    return scheme.bits if scheme.bits == 8 or takes_4_bits(layer) else 8
+
+
+def stored_bits(layer: Layer, precision: Precision) -> int:
+    """Bits that a layer's weight takes in a file, its scales included."""
+    bits = bits_of(layer, precision)
+    if bits is None:
+        return SCHEMES[precision].bits * layer.weight.numel()
+    scales = layer.outputs if bits == 8 else layer.weight.numel() // BLOCK
+    return bits * layer.weight.numel() + SCALE_BITS * scales
 
 
 def quantize(weight: Array, bits: int, axis: int = 1) -> Quantized:

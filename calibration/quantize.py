@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core.quantized import Quantized
-from ..core.spec import Precision
+from ..core.schemes import Precision
 from .layers import quantizable
-from .quantization import quantize, takes_4_bits
-
-BITS = {Precision.INT8: 8, Precision.INT4: 4, Precision.W8A8: 8}
+from .quantization import bits_of, quantize
 
 
 def quantized(
@@ -25,7 +23,6 @@ def quantized(
     for path, layer in quantizable(module).items():
         whole = f"{part}.{path}"
         chosen = recipe[whole] if precision is Precision.MIXED else precision
-        if chosen in BITS:
-            bits = BITS[chosen] if takes_4_bits(layer) else 8
+        if bits := bits_of(layer, chosen):
             found[f"{path}.weight"] = quantize(layer.array(), bits, layer.axis)
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ..core.errors import BudgetError
-from ..core.spec import Precision
+from ..core.schemes import Precision
 from ..families.checkpoints import Model
 from .layers import quantizable
 from .mixed_precision import Recipe

@@ -11,13 +11,14 @@ import numpy as np
 import torch
 
 from ..core.audio import RATE_HZ
-from ..core.spec import Array, Arrays, Component, Precision
+from ..core.schemes import Precision
+from ..core.spec import Array, Arrays, Component
 from ..core.spectrum import compress, stft
 from ..families.checkpoints import Model
 from ..runtimes import on_torch
 from .capture import restorer_of
 from .layers import Layer, quantizable
-from .simulation import BITS, nearest, rounded, simulated, uniform
+from .simulation import nearest, rounded, simulated, uniform
 from .store import HOST, Calibration
 
 TAUGHT = 42
@@ -48,7 +49,7 @@ def choices(model: Model) -> list[tuple[str, Precision]]:
     return [
         (path, precision)
         for path, layer in quantizable(model).items()
-        for precision in BITS
+        for precision in (Precision.INT8, Precision.INT4)
         if nearest(layer, precision) is precision
     ]
 

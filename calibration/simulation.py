@@ -9,21 +9,19 @@ import torch
 from torch import Tensor, nn
 
 from ..core.quantized import dequantize
-from ..core.spec import Precision
+from ..core.schemes import SCHEMES, Precision
 from ..families.checkpoints import Model
 from .layers import Layer, quantizable
-from .quantization import BLOCK, quantize, takes_4_bits
+from .quantization import bits_of, quantize, stored_bits
 
-BITS = {Precision.INT8: 8, Precision.INT4: 4}
 Layers = Mapping[str, Precision]
 """Precisions of layers by module path; layers that are not named are fp16."""
 
 
 def nearest(layer: Layer, precision: Precision) -> Precision:
     """`precision`, or int8 instead of int4 where a weight does not take 4 bits."""
-    if precision is Precision.INT4 and not takes_4_bits(layer):
-        return Precision.INT8
-    return precision
+    is_coarser = bits_of(layer, precision) != SCHEMES[precision].bits
+    return Precision.INT8 if SCHEMES[precision].integers and is_coarser else precision
 
 
 def uniform(model: nn.Module, precision: Precision) -> dict[str, Precision]:
@@ -33,9 +31,9 @@ def uniform(model: nn.Module, precision: Precision) -> dict[str, Precision]:
 
 def rounded(layer: Layer, precision: Precision) -> Tensor:
     """A layer's weight after a round trip through fp16, int8 or int4."""
-    if precision not in BITS:
-        return layer.weight.half().float()
-    return torch.from_numpy(dequantize(quantize(layer.array(), BITS[precision], layer.axis)))
+    if bits := bits_of(layer, precision):
+        return torch.from_numpy(dequantize(quantize(layer.array(), bits, layer.axis)))
+    return layer.weight.half().float()
 
 
 def simulated(model: Model, layers: Layers) -> Model:
@@ -48,15 +46,6 @@ def simulated(model: Model, layers: Layers) -> Model:
         for path, layer in quantizable(made).items():
             layer.weight.copy_(rounded(given[path], layers.get(path, Precision.FP16)))
     return made
-
-
-def stored_bytes(layer: Layer, precision: Precision) -> int:
-    """Bytes of a weight: 2, 1 or half a byte for each, and 2 for each scale."""
-    inputs, outputs = layer.inputs, layer.outputs
-    if precision not in BITS:
-        return 2 * inputs * outputs
-    scales = outputs if precision is Precision.INT8 else inputs // BLOCK * outputs
-    return inputs * outputs * BITS[precision] // 8 + 2 * scales
 
 
 def fp32_bytes(module: nn.Module) -> int:
@@ -73,3 +62,8 @@ def model_bytes(model: nn.Module, layers: Layers) -> int:
     return 2 * others + sum(
         stored_bytes(layer, layers.get(path, Precision.FP16)) for path, layer in found.items()
     )
+
+
+def stored_bytes(layer: Layer, precision: Precision) -> int:
+    """Bytes of a layer's weight and its scales."""
+    return stored_bits(layer, precision) // 8

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,24 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .quantized import Quantized
+from .schemes import Precision
 
 Array = NDArray[np.float32]
 Arrays = Mapping[str, Array]
 Runner = Callable[[Arrays], dict[str, Array]]
 """One part on one engine: named inputs to named outputs."""
-
-
-class Precision(StrEnum):
-    """What is stored and computed: int8 and int4 are weights only, w8a8 also activations."""
-
-    FP32 = "fp32"
-    FP16 = "fp16"
-    INT8 = "int8"
-    INT4 = "int4"
-    W8A8 = "w8a8"
-    MIXED = "mixed"
-    PAL6 = "pal6"
-    PAL4 = "pal4"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from ..core.audio import RATE_HZ
 from ..core.errors import BackendMissingError
 from ..core.family import Host
 from ..core.restorer import Restorer
-from ..core.spec import Array, Precision, Runner
+from ..core.schemes import Precision
+from ..core.spec import Array, Runner
 from . import inputs
 from .candidates import Candidate
 from .distance import distance

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import UsageError
-from ..core.spec import Precision
+from ..core.schemes import Precision
 
 FILE = Path(__file__).with_name("thresholds.toml")
 VERSION = 1

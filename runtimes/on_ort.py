@@ -10,7 +10,8 @@ import numpy as np
 
 from ..core import processors
 from ..core.errors import BackendMissingError, IntegrityError, reason
-from ..core.spec import Array, Arrays, Artifact, Precision, Runner, Shapes
+from ..core.schemes import Precision
+from ..core.spec import Array, Arrays, Artifact, Runner, Shapes
 from .signature import Input, check
 
 FORMATS: Sequence[str] = ("onnx", "ort")

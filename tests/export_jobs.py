@@ -7,7 +7,8 @@ from pathlib import Path
 
 from hiresldm.core.family import contract
 from hiresldm.core.quantized import Quantized
-from hiresldm.core.spec import Arrays, Component, ExportJob, Precision
+from hiresldm.core.schemes import Precision
+from hiresldm.core.spec import Arrays, Component, ExportJob
 from hiresldm.families.checkpoints import Model
 from hiresldm.parity import thresholds
 

@@ -22,7 +22,8 @@ from hiresldm.calibration.store import Calibration, Sample
 from hiresldm.cli.main import main
 from hiresldm.core.errors import IntegrityError, UsageError
 from hiresldm.core.metrics import snr_db
-from hiresldm.core.spec import Array, Component, Precision
+from hiresldm.core.schemes import Precision
+from hiresldm.core.spec import Array, Component
 from hiresldm.families.hiresldm.components import NAMES as PARTS
 from hiresldm.families.hiresldm.components import components
 from hiresldm.families.hiresldm.config import EDGE

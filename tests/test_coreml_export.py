@@ -14,7 +14,8 @@ from hiresldm.core.errors import ParityError, UsageError
 from hiresldm.core.manifest import sha256_of
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.quantized import Quantized, dequantize
-from hiresldm.core.spec import Array, Artifact, Component, Precision
+from hiresldm.core.schemes import Precision
+from hiresldm.core.spec import Array, Artifact, Component
 from hiresldm.export.writers import to_coreml
 from hiresldm.export.writers.mlpackage import package as coreml_package
 from hiresldm.export.writers.mlpackage import weights as coreml_weights

@@ -18,7 +18,8 @@ from hiresldm.core import manifest as bundles
 from hiresldm.core.errors import ExportError, ParityError
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.restorer import Restorer as CoreRestorer
-from hiresldm.core.spec import Component, Dim, ExportJob, Precision, Tensor
+from hiresldm.core.schemes import Precision
+from hiresldm.core.spec import Component, Dim, ExportJob, Tensor
 from hiresldm.core.weights import stored_tensors, weights_file
 from hiresldm.export.build.gate import Measured, dominated
 from hiresldm.export.writers import to_onnx

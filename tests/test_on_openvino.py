@@ -18,7 +18,8 @@ from export_jobs import floor_db, job_of
 from hiresldm.core import processors
 from hiresldm.core.errors import BackendMissingError, IntegrityError, UsageError
 from hiresldm.core.metrics import snr_db
-from hiresldm.core.spec import Artifact, Component, Precision
+from hiresldm.core.schemes import Precision
+from hiresldm.core.spec import Artifact, Component
 from hiresldm.export.writers import to_openvino
 from hiresldm.families.checkpoints import load
 from hiresldm.parity.locate import locate

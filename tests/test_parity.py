@@ -16,7 +16,8 @@ import pytest
 
 from hiresldm.core import manifest as bundles
 from hiresldm.core.errors import UsageError
-from hiresldm.core.spec import File, Precision
+from hiresldm.core.schemes import Precision
+from hiresldm.core.spec import File
 from hiresldm.core.weights import stored_tensors, weights_file
 from hiresldm.parity import golden, report, thresholds
 from hiresldm.parity.candidates import Candidate, candidates

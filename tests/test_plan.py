@@ -6,7 +6,7 @@ import pytest
 
 from hiresldm.cli.main import main
 from hiresldm.core.errors import UsageError
-from hiresldm.core.spec import Precision
+from hiresldm.core.schemes import Precision
 from hiresldm.export.build.plan import exporters, plan
 from hiresldm.families.checkpoints import load
 from hiresldm.families.hiresldm.model import Model

@@ -11,7 +11,7 @@ from hiresldm.calibration.quantize import quantized
 from hiresldm.core.errors import ParityError, UsageError
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.quantized import dequantize
-from hiresldm.core.spec import Precision
+from hiresldm.core.schemes import Precision
 from hiresldm.export.writers.onnx_graph.integers import pack, unpack
 from hiresldm.export.writers.roundtrip import check_floats, check_integers
 from hiresldm.families.checkpoints import load

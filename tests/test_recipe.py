@@ -16,7 +16,7 @@ from hiresldm.calibration.quantize import quantized
 from hiresldm.calibration.simulation import model_bytes, simulated, uniform
 from hiresldm.core.errors import IntegrityError, UsageError
 from hiresldm.core.quantized import dequantize
-from hiresldm.core.spec import Precision
+from hiresldm.core.schemes import Precision
 from hiresldm.families.hiresldm.config import EDGE
 from hiresldm.families.hiresldm.model import Model
 

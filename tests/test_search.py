@@ -25,7 +25,8 @@ from hiresldm.calibration.store import Calibration, Origin, Sample
 from hiresldm.cli.main import main
 from hiresldm.core.errors import BudgetError, UsageError
 from hiresldm.core.metrics import snr_db
-from hiresldm.core.spec import Array, Precision
+from hiresldm.core.schemes import Precision
+from hiresldm.core.spec import Array
 from hiresldm.families.checkpoints import load, save_part
 from hiresldm.families.hiresldm.components import components
 from hiresldm.families.hiresldm.model import Model

@@ -16,12 +16,12 @@ import numpy as np
 
 from ...calibration import store
 from ...calibration.layers import quantizable
-from ...calibration.quantization import BLOCK
 from ...calibration.search import descent
 from ...calibration.sensitivity import measure
 from ...calibration.simulation import Layers, model_bytes, uniform
 from ...calibration.store import Calibration
-from ...core.spec import Component, Precision
+from ...core.schemes import BLOCK, Precision
+from ...core.spec import Component
 from ...export.writers.quiet import quiet
 from ...export.writers.to_openvino import converted
 from ...export.writers.tracing import trace

@@ -17,7 +17,8 @@ from ...core import noise
 from ...core.errors import BackendMissingError, UsageError
 from ...core.family import Host, as_json, contract
 from ...core.manifest import Manifest
-from ...core.spec import Arrays, Artifact, ExportJob, Precision, Runner
+from ...core.schemes import SCHEMES, Precision
+from ...core.spec import Arrays, Artifact, ExportJob, Runner
 from ...families.checkpoints import Model, load, save_part
 from ...parity import golden, thresholds
 from ...runtimes import on_torch
@@ -126,7 +127,7 @@ def _row(
     integers = quantized(component.name, module, row.precision, plan.recipe)
     floor_db = _floor_db(row)
     few = captured[:: -(-len(captured) // GATED)]
-    samples = captured if row.precision is Precision.W8A8 else few
+    samples = captured if SCHEMES[row.precision].activations else few
     told = contract(model.config.family, component.name, host)
     job = ExportJob(component, module, row.precision, out, told, floor_db, integers, samples)
     artifact = _exported(row, job, plan.sources)
@@ -157,8 +158,8 @@ def _exported(row: Row, job: ExportJob, sources: Mapping[str, str]) -> Artifact:
         raise BackendMissingError(
             f"{row}: {error.name} is missing; install it with: pip install 'hiresldm[export]'"
         ) from error
-    needed = {"recipe": Precision.MIXED, "calibration": Precision.W8A8}
-    used = {name: sha for name, sha in sources.items() if needed[name] is row.precision}
+    needs = SCHEMES[row.precision].needs
+    used = {name: sha for name, sha in sources.items() if name == needs}
     return replace(artifact, tools={**artifact.tools, **used})
 
 

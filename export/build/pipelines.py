@@ -10,7 +10,7 @@ from ... import families
 from ...calibration.search import Deltas
 from ...core.errors import UsageError
 from ...core.restorer import Restorer
-from ...core.spec import Precision
+from ...core.schemes import Precision
 from ...parity.evaluator import Budget, Panel
 from ...runtimes.restorer import shared_buckets
 from .bundle import Built

@@ -11,26 +11,20 @@ from typing import cast
 
 from ...calibration import mixed_precision as recipes
 from ...calibration import store
-from ...calibration.layers import Layer, quantizable
-from ...calibration.quantization import BLOCK, takes_4_bits
+from ...calibration.layers import quantizable
+from ...calibration.quantization import stored_bits
 from ...calibration.simulation import Layers
 from ...calibration.store import Calibration
 from ...core.errors import UsageError
 from ...core.manifest import sha256_of
-from ...core.spec import Component, Exporter, Precision
+from ...core.schemes import SCHEMES, Needs, Precision
+from ...core.spec import Component, Exporter
 from ...families.checkpoints import Model
 from .. import writers
 
 GRAPH_BYTES = 70_000
 """About what a component's graph takes beside its weights."""
 _PREFIX = "to_"
-_BITS = {
-    Precision.INT8: 8,
-    Precision.INT4: 8,
-    Precision.W8A8: 8,
-    Precision.PAL6: 6,
-    Precision.PAL4: 4,
-}
 
 
 @dataclass(frozen=True)
@@ -79,7 +73,7 @@ def plan(
     _refuse(writers, kinds, recipe, calibration)
     layers = _layers(model, recipe) if recipe else {}
     captured = store.load(calibration) if calibration else None
-    if captured and Precision.W8A8 in kinds:
+    if captured and any(SCHEMES[kind].activations for kind in kinds):
         for component in chosen:
             captured.samples(component.name)
     rows = [
@@ -121,10 +115,14 @@ def _refuse(
             if kind not in writer.PRECISIONS:
                 accepted = ", ".join(writer.PRECISIONS)
                 raise UsageError(f"{writer.FORMAT} cannot hold {kind}; accepted: {accepted}")
-    if Precision.MIXED in kinds and not recipe:
-        raise UsageError("mixed needs a recipe; give --recipe, a file of `hiresldm search`")
-    if Precision.W8A8 in kinds and not calibration:
-        raise UsageError("w8a8 needs inputs; give --calibration, a file of `hiresldm calibrate`")
+    for kind in kinds:
+        needs = SCHEMES[kind].needs
+        if needs is Needs.RECIPE and not recipe:
+            raise UsageError(f"{kind} needs a recipe; give --recipe, a file of `hiresldm search`")
+        if needs is Needs.CALIBRATION and not calibration:
+            raise UsageError(
+                f"{kind} needs inputs; give --calibration, a file of `hiresldm calibrate`"
+            )
 
 
 def _layers(model: Model, recipe: Path) -> Layers:
@@ -142,12 +140,6 @@ def _predicted(
     for path, layer in quantizable(module).items():
         mixed = precision is Precision.MIXED
         kind = layers[f"{component.name}.{path}"] if mixed else precision
-        total += layer.weight.numel() * (_bits(layer, kind, floats) - floats)
+        if SCHEMES[kind].integers or SCHEMES[kind].palette:
+            total += stored_bits(layer, kind) - floats * layer.weight.numel()
     return int(total / 8) + GRAPH_BYTES
-
-
-def _bits(layer: Layer, precision: Precision, floats: int) -> float:
-    """Bits that a value of a weight takes, its share of a scale included."""
-    if precision is Precision.INT4 and takes_4_bits(layer):
-        return 4 + 16 / BLOCK
-    return _BITS.get(precision, floats)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import BackendMissingError, UsageError
-from ...core.spec import Arrays, Artifact, ExportJob, Precision
+from ...core.schemes import SCHEMES, Needs, Precision
+from ...core.spec import Arrays, Artifact, ExportJob
 from .files import described, settle
 from .mlpackage import package as packages
 from .mlpackage import weights
@@ -24,8 +25,6 @@ __all__ = ["FORMAT", "PRECISIONS", "export", "read_integers"]
 FORMAT = "coreml"
 PRECISIONS = tuple(Precision)
 
-_INTEGERS = (Precision.INT8, Precision.INT4, Precision.MIXED, Precision.W8A8)
-_PALETTE_BITS = {Precision.PAL6: 6, Precision.PAL4: 4}
 _PALETTE_FLOOR_DB = {Precision.PAL6: 25.0, Precision.PAL4: 12.0}
 """Of a weight: k-means of a normal distribution gives 32 dB at 6 bits and 20 dB at 4."""
 
@@ -45,8 +44,8 @@ def export(job: ExportJob) -> Artifact:
         weights.name_layers(program, state)
         _compress(program, job)
         model = finish(program)
-        if job.precision in _PALETTE_BITS:
-            model = weights.palettize(model, _PALETTE_BITS[job.precision])
+        if SCHEMES[job.precision].palette:
+            model = weights.palettize(model, SCHEMES[job.precision].bits)
     path = _save(model, job, state)
     return replace(described(job, FORMAT, [path], ("torch", "coremltools")), buckets=buckets)
 
@@ -60,17 +59,18 @@ def _check(job: ExportJob) -> None:
             f"coremltools cannot be imported ({error}); "
             "install it with: pip install 'hiresldm[coreml]'"
         ) from error
-    if job.precision in _INTEGERS and job.precision is not Precision.MIXED and not job.quantized:
+    scheme = SCHEMES[job.precision]
+    if scheme.integers and not job.quantized:
         raise UsageError(f"coreml: {job.precision} needs the weights to store as integers")
-    if job.precision not in _INTEGERS and job.quantized:
+    if not scheme.integers and scheme.needs is not Needs.RECIPE and job.quantized:
         raise UsageError(f"coreml: {job.precision} stores no integers, but some were given")
-    if job.precision is Precision.W8A8 and not job.calibration:
+    if scheme.activations and not job.calibration:
         raise UsageError("coreml: w8a8 needs calibration samples")
 
 
 def _compress(program: Any, job: ExportJob) -> None:
     """Store the job's integers in the program."""
-    if job.precision is Precision.W8A8:
+    if SCHEMES[job.precision].activations:
         names = [tensor.name for tensor in job.component.inputs]
         inner = [key for key in job.quantized if not job.component.at_boundary(key)]
         weights.quantize_activations(program, job.module, inner, names, job.calibration)

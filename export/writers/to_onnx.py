@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import UsageError
-from ...core.spec import Arrays, Artifact, ExportJob, Precision
+from ...core.schemes import Precision
+from ...core.spec import Arrays, Artifact, ExportJob
 from ...core.weights import weights_file
 from .files import described, settle
 from .onnx_graph.floats import narrow, refer

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import ParityError, UsageError
-from ...core.spec import Artifact, ExportJob, Precision
+from ...core.schemes import Precision
+from ...core.spec import Artifact, ExportJob
 from .files import described, settle
 from .onnx_graph.integers import by_key, store_integers, unpack
 from .quiet import quiet

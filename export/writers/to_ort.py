@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...core.errors import UsageError
-from ...core.spec import Artifact, ExportJob, Precision
+from ...core.schemes import Precision
+from ...core.spec import Artifact, ExportJob
 from . import to_onnx
 from .files import described, settle
 from .quiet import quiet

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ....core.errors import ExportError
-from ....core.spec import Component, Dim, ExportJob, Precision, Tensor
+from ....core.schemes import Precision
+from ....core.spec import Component, Dim, ExportJob, Tensor
 from ..quiet import quiet
 from ..tracing import dynamic, example
 

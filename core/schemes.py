@@ -1,0 +1,59 @@
+"""Ways to store numbers: one table that plans, quantizers and writers of files all read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Precision(StrEnum):
+    """What is stored and computed: int8 and int4 are weights only, w8a8 also activations."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
+    INT4 = "int4"
+    W8A8 = "w8a8"
+    MIXED = "mixed"
+    PAL6 = "pal6"
+    PAL4 = "pal4"
+
+
+class Needs(StrEnum):
+    """What a precision cannot be made without: a file, by the verb's option."""
+
+    RECIPE = "recipe"
+    CALIBRATION = "calibration"
+
+
+BLOCK = 32
+"""Inputs that share a scale at 4 bits; at 8 bits all inputs of an output do."""
+SCALE_BITS = 16
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How a precision stores the weights of layers: everything else is fp16, in fp32 float32."""
+
+    bits: int
+    integers: bool = False
+    """Whether the bits are those of an integer with a scale."""
+    palette: bool = False
+    """Whether they are the number of one of 2**bits values."""
+    activations: int | None = None
+    """Bits of what enters the layers, where that is rounded too."""
+    needs: Needs | None = None
+
+
+SCHEMES: Mapping[Precision, Scheme] = {
+    Precision.FP32: Scheme(32),
+    Precision.FP16: Scheme(16),
+    Precision.INT8: Scheme(8, integers=True),
+    Precision.INT4: Scheme(4, integers=True),
+    Precision.W8A8: Scheme(8, integers=True, activations=8, needs=Needs.CALIBRATION),
+    Precision.MIXED: Scheme(16, needs=Needs.RECIPE),
+    Precision.PAL6: Scheme(6, palette=True),
+    Precision.PAL4: Scheme(4, palette=True),
+}
+"""`mixed` gives each layer the scheme that its recipe names."""
