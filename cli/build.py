@@ -149,7 +149,7 @@ def _heard(
     from .progress import tracked
 
     total = chains.count(built)
-    found = chains.hear(built, out, panel, Budget())
+    found = chains.hear(built, out, panel, Budget.usual())
     heard = tracked(found, "listening", total=total, quiet=quiet)
     return [asdict(one) | {"of_fp32": one.bytes / full} for one in heard]
 

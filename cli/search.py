@@ -30,8 +30,13 @@ def search(
     per_class: Annotated[int, typer.Option(min=1, help="Clips of each kind of damage.")] = 2,
     steps: Annotated[int, typer.Option(help="Diffusion steps: 1, 2 or 4.")] = 1,
     budget: Annotated[
-        str, typer.Option(help="What may be lost against fp32.")
-    ] = "lsd=0.05,estoi=0.005,dnsmos=0.03",
+        str,
+        typer.Option(
+            metavar="lsd=X,estoi=X,dnsmos=X",
+            help="What may be lost against fp32.",
+            show_default="parity's own",
+        ),
+    ] = "",
     seed: Annotated[int, typer.Option(min=0, help="Seed of clips, damage and noise.")] = 0,
     report_to: Annotated[
         Path | None,
@@ -53,7 +58,7 @@ def search(
 
     check_target(out)
     check_target(report_to)
-    limits, captured = Budget.parse(budget), store.load(calibration)
+    limits, captured = (Budget.parse(budget) if budget else Budget.usual()), store.load(calibration)
     model = load(weights or EMBEDDED_BUNDLE)
     captured.require(model.config.to_json())
     heard = list(pairs(data, split, seed=seed, per_class=per_class))

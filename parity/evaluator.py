@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from math import nan
 
 from ..benchmarks.quality import evaluation as quality
@@ -18,19 +18,26 @@ from ..core.errors import UsageError
 from ..core.restorer import Restorer
 from ..core.spec import Array
 from ..families.checkpoints import Model
+from . import thresholds
 
 
 @dataclass(frozen=True)
 class Budget:
     """What a mix may lose against fp32 on the mean of the pairs, each at least 0."""
 
-    lsd: float = 0.05
-    estoi: float = 0.005
-    dnsmos: float = 0.03
+    lsd: float
+    estoi: float
+    dnsmos: float
+
+    @classmethod
+    def usual(cls) -> Budget:
+        """The one of `parity/thresholds.toml`."""
+        audio = thresholds.load().audio
+        return cls(audio["lsd"], audio["estoi"], audio["dnsmos_ovrl"])
 
     @classmethod
     def parse(cls, text: str) -> Budget:
-        """Read `lsd=0.05,estoi=0.005`; limits not named keep their defaults.
+        """Read `lsd=0.05,estoi=0.005`; limits not named are the usual ones.
 
         Raises `UsageError` for another name and for what is no number of at least 0.
         """
@@ -45,7 +52,7 @@ class Budget:
         if set(limits) - set(names) or not all(limit >= 0 for limit in limits.values()):
             accepted = ",".join(f"{name}=NUMBER" for name in names)
             raise UsageError(f"the budget '{text}' is not understood; accepted: {accepted}")
-        return cls(**limits)
+        return replace(cls.usual(), **limits)
 
     def holds(self, deltas: Deltas) -> bool:
         """Whether the mean differences are within."""

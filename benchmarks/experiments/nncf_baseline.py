@@ -126,7 +126,7 @@ def main(data: Path, calibration: Path, out: Path) -> None:
     """Score what NNCF and the search choose for the embedded model, and write the rows."""
     model, captured = load(EMBEDDED_BUNDLE), store.load(calibration)
     heard = list(pairs(data, "valid", seed=SEED, per_class=1))
-    listener = Listener(model, heard, Budget(), steps=1, seed=SEED)
+    listener = Listener(model, heard, Budget.usual(), steps=1, seed=SEED)
     ends = [model_bytes(model, uniform(model, kind)) for kind in (Precision.INT8, Precision.INT4)]
     own = descent(model, list(measure(model, captured)))
     ours = min(own, key=lambda layers: abs(model_bytes(model, layers) - sum(ends) / 2))
