@@ -36,7 +36,7 @@ def parts(bundle: Row) -> str:
     lines = [*counts.items(), ("all", sum(counts.values()))]
     sizes = table(["part", "parameters"], ([name, f"{n / 1e6:.2f} M"] for name, n in lines))
     steps = ", ".join(bundle["host"]["schedules"])
-    return f"{sizes}\n\nSteps offered: {steps}; {bundle['default_steps']} unless asked otherwise."
+    return f"{sizes}\n\nSteps offered: {steps}; {bundle['host']['default_steps']} unless asked otherwise."
 
 
 def lineage(log: Row) -> str:
