@@ -35,8 +35,9 @@ def parts(bundle: Row) -> str:
     counts = {part: _parameters(weights_file(EMBEDDED_BUNDLE, part)) for part in NAMES}
     lines = [*counts.items(), ("all", sum(counts.values()))]
     sizes = table(["part", "parameters"], ([name, f"{n / 1e6:.2f} M"] for name, n in lines))
-    steps = ", ".join(bundle["host"]["schedules"])
-    return f"{sizes}\n\nSteps offered: {steps}; {bundle['host']['default_steps']} unless asked otherwise."
+    host = bundle["host"]
+    steps, usual = ", ".join(host["schedules"]), host["default_steps"]
+    return f"{sizes}\n\nSteps offered: {steps}; {usual} unless asked otherwise."
 
 
 def lineage(log: Row) -> str:
