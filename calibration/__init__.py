@@ -1,1 +1,1 @@
-"""What goes into a quantizer: inputs of every part, captured from real audio (not built yet)."""
+"""How numbers become small: captured inputs, integers, sensitivities, mixed precision."""

@@ -130,7 +130,8 @@ class ExportJob:
     `module` is the torch module with float32 weights; `quantized` holds, by the key of its state
     dict, the weights that are stored as integers, the same ones for every format; `calibration`
     holds captured inputs for precisions that quantize activations. `contract` is what the file
-    itself tells of its host; a format that chooses what stays float32 comes within `floor_db` of
+    itself tells of its host; `checkpoint` is the file of the same weights, where one lies below
+    `out`; a format that chooses what stays float32 comes within `floor_db` of
     PyTorch.
     """
 
@@ -140,12 +141,17 @@ class ExportJob:
     out: Path
     contract: Mapping[str, str]
     floor_db: float
+    checkpoint: Path | None
     quantized: Mapping[str, Quantized] = field(default_factory=dict)
     calibration: Sequence[Arrays] = ()
 
 
 class Exporter(Protocol):
-    """A module `export/to_x.py`: one file format."""
+    """A module `export/writers/to_x.py`: one file format.
+
+    It may also have `lint(path)`, what about a written file keeps it off the device that it is for,
+    in words, and `read_integers(path)`, the integers of its weights by state-dict key.
+    """
 
     FORMAT: str
     PRECISIONS: Sequence[Precision]
@@ -160,7 +166,11 @@ Shapes = Mapping[str, tuple[int | None, ...]]
 
 
 class Runtime(Protocol):
-    """A module `runtimes/on_x.py`: one engine."""
+    """A module `runtimes/on_x.py`: one engine.
+
+    One with `STANDS_IN = True` only interprets files of an engine that is not here: it comes after
+    all others, and its time says nothing.
+    """
 
     FORMATS: Sequence[str]
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .mil.program import Program
 
 FORMATS: Sequence[str] = ("coreml",)
+STANDS_IN = True
 
 _PACKAGES = ("torch", "coremltools")
 

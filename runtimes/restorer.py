@@ -122,14 +122,20 @@ class Restorer(restorer.Restorer):
 
 
 def backends() -> dict[str, Runtime]:
-    """Engines by name: every module `on_<name>.py` that opens files; none loads its engine yet."""
+    """Engines by name: every module `on_<name>.py` that opens files, those that stand in last."""
     names = [module.name for module in pkgutil.iter_modules([str(_ROOM)])]
     modules = {
         name.removeprefix(_PREFIX): import_module(f".{name}", __package__)
         for name in names
         if name.startswith(_PREFIX)
     }
-    return {name: cast("Runtime", m) for name, m in modules.items() if hasattr(m, "FORMATS")}
+    engines = {name: cast("Runtime", m) for name, m in modules.items() if hasattr(m, "FORMATS")}
+    return dict(sorted(engines.items(), key=lambda item: (stands_in(item[1]), item[0])))
+
+
+def stands_in(engine: Runtime) -> bool:
+    """Whether it only interprets files of an engine that is not here."""
+    return bool(getattr(engine, "STANDS_IN", False))
 
 
 def runtime_of(backend: str) -> Runtime:

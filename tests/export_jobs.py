@@ -33,6 +33,7 @@ def job_of(
     out: Path,
     quantized: Mapping[str, Quantized] = NONE,
     calibration: Sequence[Arrays] = (),
+    checkpoint: Path | None = None,
 ) -> ExportJob:
     """A component to be written below `out`."""
     return ExportJob(
@@ -42,6 +43,7 @@ def job_of(
         out,
         contract(model.config.family, name, model.config.host),
         floor_db(name, precision),
+        checkpoint,
         quantized,
         calibration,
     )

@@ -145,7 +145,8 @@ def test_weights_altered_on_disk_stop_the_export(model: Model, encoder: Componen
     where = stored_tensors(source)["head.weight"].offset
     data[where + 1] ^= 0x80  # the sign of one fp16 weight
     (tmp_path / "encoder.safetensors").write_bytes(data)
-    job = job_of(model, "encoder", Precision.FP32, tmp_path)
+    checkpoint = tmp_path / "encoder.safetensors"
+    job = job_of(model, "encoder", Precision.FP32, tmp_path, checkpoint=checkpoint)
     with pytest.raises(ParityError, match=r"head\.weight"):
         to_onnx.export(job)
 

@@ -19,6 +19,7 @@ from ...core.family import Host, as_json, contract
 from ...core.manifest import Manifest
 from ...core.schemes import SCHEMES, Precision
 from ...core.spec import Arrays, Artifact, ExportJob, Runner
+from ...core.weights import weights_file
 from ...families.checkpoints import Model, load, save_part
 from ...parity import golden, thresholds
 from ...runtimes import on_torch
@@ -122,18 +123,36 @@ def _measured(model: Model, plan: Plan, out: Path, started: Started) -> list[Mea
 def _row(
     row: Row, model: Model, plan: Plan, out: Path, captured: Sequence[Arrays], reference: Runner
 ) -> Measured:
-    component, host = row.component, model.config.host
-    module = model.get_submodule(component.name)
-    integers = quantized(component.name, module, row.precision, plan.recipe)
-    floor_db = _floor_db(row)
     few = captured[:: -(-len(captured) // GATED)]
-    samples = captured if SCHEMES[row.precision].activations else few
-    told = contract(model.config.family, component.name, host)
-    job = ExportJob(component, module, row.precision, out, told, floor_db, integers, samples)
+    job = _job(row, model, plan, out, captured if SCHEMES[row.precision].activations else few)
     artifact = _exported(row, job, plan.sources)
-    frame_s = host.hop / host.sample_rate_hz
-    measured = measure(artifact, out, component, reference, few, floor_db=floor_db, frame_s=frame_s)
-    return replace(measured, findings=_findings(artifact, out))
+    host = model.config.host
+    measured = measure(
+        artifact,
+        out,
+        row.component,
+        reference,
+        few,
+        floor_db=job.floor_db,
+        frame_s=host.hop / host.sample_rate_hz,
+    )
+    return replace(measured, findings=_findings(row, artifact, out))
+
+
+def _job(row: Row, model: Model, plan: Plan, out: Path, samples: Sequence[Arrays]) -> ExportJob:
+    name = row.component.name
+    module = model.get_submodule(name)
+    return ExportJob(
+        row.component,
+        module,
+        row.precision,
+        out,
+        contract(model.config.family, name, model.config.host),
+        _floor_db(row),
+        weights_file(out, name),
+        quantized(name, module, row.precision, plan.recipe),
+        samples,
+    )
 
 
 def _floor_db(row: Row) -> float:
@@ -142,13 +161,10 @@ def _floor_db(row: Row) -> float:
     return thresholds.load().floor("part_db", precision=row.precision, **about)
 
 
-def _findings(artifact: Artifact, out: Path) -> list[str]:
-    """What the lint says of a part with fixed lengths: those are for the neural engine."""
-    if not artifact.buckets:
-        return []
-    from ..writers.mlpackage.lint import lint
-
-    return [f"{one.operation} {one.problem}" for one in lint(out / artifact.path)]
+def _findings(row: Row, artifact: Artifact, out: Path) -> list[str]:
+    """What keeps the file off the device that it is for, where its writer can tell."""
+    lint = getattr(row.exporter, "lint", None)
+    return list(lint(out / artifact.path)) if lint and artifact.buckets else []
 
 
 def _exported(row: Row, job: ExportJob, sources: Mapping[str, str]) -> Artifact:

@@ -13,15 +13,13 @@ from ...core.errors import BackendMissingError, ParityError
 from ...core.manifest import bytes_of
 from ...core.metrics import snr_db
 from ...core.spec import Array, Arrays, Artifact, Component, Runner
-from ...runtimes.restorer import backends
+from ...runtimes.restorer import backends, runtime_of, stands_in
 
 EXACT_DB = 200.0
 """Stands for any more, equality too: no float32 arithmetic comes this near."""
 RUNS = 5
 MARGIN = 1.2
 """Times differ by less than this from run to run, on a busy machine too."""
-INTERPRETED = ("mil",)
-"""Engines that stand in for one that does not run here: their time says nothing."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +55,12 @@ def measure(
     """
     size = sum(bytes_of(root / file.path) for file in artifact.files)
     engine, runner = engine_of(artifact, root)
-    if runner is None:
+    if engine is None or runner is None:
         return Measured(artifact, size, None, None, None)
     fitted = [fit(component, sample, artifact.buckets) for sample in samples]
     parity_db = min(_worst_db(reference(sample), runner(sample)) for sample in fitted)
     gated = _gated(artifact, min(parity_db, EXACT_DB), floor_db)
-    timed = engine not in INTERPRETED
+    timed = not stands_in(runtime_of(engine))
     ms = _ms_per_s(runner, component, fitted[0], frame_s) if timed else None
     return Measured(gated, size, engine, gated.gate["parity_db"], ms)
 

@@ -18,9 +18,10 @@ from .files import described, settle
 from .mlpackage import package as packages
 from .mlpackage import weights
 from .mlpackage.convert import convert, finish, unheard
+from .mlpackage.lint import lint as findings
 from .mlpackage.readback import check_saved, read_integers
 
-__all__ = ["FORMAT", "PRECISIONS", "export", "read_integers"]
+__all__ = ["FORMAT", "PRECISIONS", "export", "lint", "read_integers"]
 
 FORMAT = "coreml"
 PRECISIONS = tuple(Precision)
@@ -48,6 +49,11 @@ def export(job: ExportJob) -> Artifact:
             model = weights.palettize(model, SCHEMES[job.precision].bits)
     path = _save(model, job, state)
     return replace(described(job, FORMAT, [path], ("torch", "coremltools")), buckets=buckets)
+
+
+def lint(path: Path) -> list[str]:
+    """What keeps a package off the neural engine, operation by operation."""
+    return [f"{one.operation} {one.problem}" for one in findings(path)]
 
 
 def _check(job: ExportJob) -> None:

@@ -16,7 +16,6 @@ import numpy as np
 from ...core.errors import UsageError
 from ...core.schemes import Precision
 from ...core.spec import Arrays, Artifact, ExportJob
-from ...core.weights import weights_file
 from .files import described, settle
 from .onnx_graph.floats import narrow, refer
 from .onnx_graph.fp16 import to_fp16
@@ -50,7 +49,7 @@ __all__ = ["FORMAT", "FP32_BITS", "PRECISIONS", "export", "read_integers"]
 
 
 def export(job: ExportJob) -> Artifact:
-    """Write the part below `job.out`; fp32 needs the part's checkpoint to be there already.
+    """Write the component below `job.out`; fp32 reads its weights from the checkpoint beside it.
 
     Raises `UsageError` for a precision this format does not offer or w8a8 without calibration,
     and `ParityError` where the written file does not hold what was meant.
@@ -61,8 +60,9 @@ def export(job: ExportJob) -> Artifact:
     model, tools = trace(job.component, job.module)
     data: list[Path] = []
     if job.precision is Precision.FP32:
-        data = [weights_file(job.out, job.component.name)]
-        refer(model, data[0], job.module)
+        data = [job.checkpoint] if job.checkpoint else []
+        if job.checkpoint:
+            refer(model, job.checkpoint, job.module)
         narrow(model)
     else:
         model, more = _converted(model, job)
