@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core import manifest as bundles
+from ..core.weights import digest
 
 _ENGINE_PACKAGES = ("hiresldm", "numpy", "onnxruntime", "soundfile", "soxr")
 
@@ -31,12 +32,17 @@ def versions(more: Iterable[str] = ()) -> dict[str, str | None]:
 
 
 def model(bundle: Path) -> dict[str, Any]:
-    """Name, manifest hash and size in bytes of the bundle; raises `IntegrityError` as loading."""
+    """Name, hashes and size in bytes of the bundle; raises `IntegrityError` as loading does.
+
+    `weights_sha256` is that of the checkpoints in it, whatever lies beside them; None without any.
+    """
     manifest = bundles.load(bundle)
     paths = {file.path for artifact in manifest.artifacts for file in artifact.files}
+    checkpoints = [bundle / path for path in paths if path.endswith(".safetensors")]
     return {
         "name": manifest.model,
         "sha256": bundles.sha256_of(bundle / bundles.NAME),
+        "weights_sha256": digest(checkpoints) if checkpoints else None,
         "bytes": sum(bundles.bytes_of(bundle / path) for path in paths),
     }
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,21 @@ def stored_tensors(path: Path) -> Mapping[str, Stored]:
         return _stored(path)
     except (OSError, ValueError, struct.error) as error:
         raise IntegrityError(f"{path}: no readable weights: {reason(error, path)}") from error
+
+
+def digest(files: Iterable[Path]) -> str:
+    """sha256 of the tensors of safetensors files: the same for the same weights, however packed.
+
+    Raises `IntegrityError` as `stored_tensors` does.
+    """
+    found = hashlib.sha256()
+    for path in sorted(files, key=lambda path: path.name.partition(".")[0]):
+        entries = stored_tensors(path)
+        data = path.read_bytes()
+        for name, entry in sorted(entries.items()):
+            found.update(f"{path.name.partition('.')[0]} {name} {entry.dtype}".encode())
+            found.update(data[entry.offset : entry.offset + entry.length])
+    return found.hexdigest()
 
 
 def _stored(path: Path) -> dict[str, Stored]:

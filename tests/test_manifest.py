@@ -4,11 +4,14 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from hiresldm import families
 from hiresldm.core import manifest as bundles
 from hiresldm.core.errors import IntegrityError
+from hiresldm.core.weights import digest
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 
@@ -75,3 +78,14 @@ def test_one_flipped_bit_or_a_missing_file_is_found(bundle: Path, pattern: str):
     path.unlink()
     with pytest.raises(IntegrityError, match="missing"):
         bundles.verify(manifest, bundle)
+
+
+def test_weights_are_known_by_their_tensors_however_they_are_packed(tmp_path: Path):
+    made = {}
+    for name, facts, value in (("a", {}, 1.0), ("b", {"told": "more"}, 1.0), ("c", {}, 1.5)):
+        path = tmp_path / name / "part.x.safetensors"
+        path.parent.mkdir()
+        tensors = {"first": np.full(3, value, np.float16), "second": np.zeros((2, 2), np.float16)}
+        save_file(tensors, path, metadata=facts)
+        made[name] = digest([path])
+    assert made["a"] == made["b"] != made["c"]

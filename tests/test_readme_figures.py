@@ -43,4 +43,4 @@ def test_tables_show_the_metrics_that_a_result_holds():
 def test_the_results_are_of_the_embedded_model(name: str):
     result = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     model = result["models"][readme.SHIPPED] if name == "quality" else result["model"]
-    assert model["sha256"] == provenance.model(EMBEDDED_BUNDLE)["sha256"]
+    assert model["weights_sha256"] == provenance.model(EMBEDDED_BUNDLE)["weights_sha256"]
