@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,9 @@ from hiresldm.cli.main import main
 from hiresldm.core.restorer import Restorer
 from hiresldm.core.spec import Array, Arrays
 from hiresldm.families.hiresldm.host import Host
+
+# Two processes run tests side by side: a thread each is what two cores have.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
     from hiresldm.families.hiresldm.model import Model

@@ -1,4 +1,4 @@
-"""Time of every part on 10 s of audio: `pytest --benchmark-only` prints the figures."""
+"""Time of every part on 10 s of audio: `pytest -o addopts= tests/test_benchmark_parts.py`."""
 
 from __future__ import annotations
 

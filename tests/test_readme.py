@@ -1,19 +1,22 @@
 """Every `hiresldm` command of the README runs, made small where it would take long."""
 
+import json
 import re
 import shlex
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from made_files import encoded
+from tiny import TINY
 
 ROOT = Path(__file__).parents[1]
 LIGHTER = {
-    r"^(hiresldm train .*)": r"\1 --batch 2",
+    r"^(hiresldm train .*)": r"\1 --batch 2 --config tiny.json",
     r"--minutes \d+": "--minutes 0.01",
     r"--peer all --metrics all --per-class \d+": "--metrics lsd --per-class 1",
     r"^(hiresldm bench .*)": r"\1 --runs 1 --seconds 1 --long-seconds 2",
@@ -44,6 +47,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray) -> Path:
     place = tmp_path_factory.mktemp("readme")
     (place / "examples").symlink_to(ROOT / "examples")
     (place / "weights").symlink_to(Path(sys.modules["hiresldm"].__file__).parent / "weights")
+    (place / "tiny.json").write_text(json.dumps(asdict(TINY)), encoding="utf-8")
     (place / "DATA").mkdir()
     for number in range(20):  # a bare folder's 19th file is for validation, its 20th for testing
         soundfile.write(place / "DATA" / f"{number:02}.wav", speech[: 2 * 48_000], 48_000)
