@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .asked import command
+from .told import origin, tell
 
 if TYPE_CHECKING:
     from ..core.spec import Array
@@ -56,21 +56,11 @@ def bench(
     check_target(out)
     root = bundle or EMBEDDED_BUNDLE
     wave = _tiled(speech, seconds)
-    about = {
-        "command": command(context),
-        "machine": provenance.machine(),
-        "versions": provenance.versions(),
-        "model": provenance.model(root),
-    }
+    about = origin(context) | {"model": provenance.model(root)}
     result = about | _measured(
         root, wave, threads=threads or [1, 2], steps=steps or [None], runs=runs, long_s=long_seconds
     )
-    if out:
-        report.write(result, out)
-    if as_json:
-        print(report.to_json(result))
-    elif not quiet:
-        print(report.speed_markdown(result))
+    tell(result, lambda: report.speed_markdown(result), out=out, as_json=as_json, quiet=quiet)
 
 
 def _measured(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .asked import command
+from .told import origin, tell
 
 if TYPE_CHECKING:
     from ..export.build.bundle import Built
@@ -73,6 +73,7 @@ def build(
     from ..benchmarks import report as reports
     from ..benchmarks.reports import tables
     from ..calibration.simulation import fp32_bytes
+    from ..core.memory import peak_bytes
     from ..core.outputs import check_target
     from ..export.build import sources
     from ..export.build.bundle import build as run
@@ -112,13 +113,17 @@ def build(
     if panel:
         result["audio"] = _heard(built, out, panel, fp32_bytes(model), quiet=quiet)
     if report:
-        reports.write(_about(context) | result, report)
-    if as_json:
-        print(reports.to_json(result))
-    elif not quiet:
-        print(tables.artifacts(result))
-        if panel:
-            print("\n" + tables.heard(result))
+        packages = ("torch", "onnx", "openvino", "nncf", "coremltools")
+        about = origin(context, packages) | {"peak_bytes": peak_bytes()}
+        reports.write(about | result, report)
+    tell(result, lambda: _text(result), as_json=as_json, quiet=quiet)
+
+
+def _text(result: dict[str, Any]) -> str:
+    from ..benchmarks.reports import tables
+
+    told = [tables.artifacts(result)]
+    return "\n\n".join([*told, tables.heard(result)] if "audio" in result else told)
 
 
 def _numbers(steps: list[str]) -> list[int]:
@@ -193,16 +198,3 @@ def _result(model: Model, built: Built) -> dict[str, Any]:
         for m in built.measured
     ]
     return {"artifacts": [asdict(row) for row in built.manifest.artifacts], "rows": rows}
-
-
-def _about(context: typer.Context) -> dict[str, Any]:
-    from ..benchmarks import provenance
-    from ..core.memory import peak_bytes
-
-    packages = ("torch", "onnx", "openvino", "nncf", "coremltools")
-    return {
-        "command": command(context),
-        "machine": provenance.machine(),
-        "versions": provenance.versions(packages),
-        "peak_bytes": peak_bytes(),
-    }

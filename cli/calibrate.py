@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from .told import tell
+
 
 def calibrate(
     data: Annotated[Path, typer.Option(help="Folder of speech, or of manifests.")],
@@ -21,7 +23,6 @@ def calibrate(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Capture what quantizers calibrate on: inputs of every component at every sampler step."""
-    from ..benchmarks import report
     from ..calibration import store
     from ..calibration.capture import capture
     from ..calibration.cases import cases
@@ -41,8 +42,6 @@ def calibrate(
     calibration = store.load(out)
     counts = {c.name: len(calibration.samples(c.name)) for c in model.components}
     result: dict[str, Any] = {"path": str(out), "sha256": calibration.sha256, "samples": counts}
-    if as_json:
-        print(report.to_json(result))
-    elif not quiet:
-        print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, sha256 {calibration.sha256}")
-        print(", ".join(f"{count} inputs of {part}" for part, count in counts.items()))
+    held = ", ".join(f"{count} inputs of {name}" for name, count in counts.items())
+    text = f"{out}: {out.stat().st_size / 1e6:.1f} MB, sha256 {calibration.sha256}\n{held}"
+    tell(result, lambda: text, as_json=as_json, quiet=quiet)

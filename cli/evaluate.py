@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from .asked import command
-
-if TYPE_CHECKING:
-    from ..benchmarks.quality.systems import Variant
+from .told import origin, tell
 
 
 def evaluate(
@@ -74,16 +70,16 @@ def evaluate(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Measure the quality of restored speech on damaged clips, drawn by a seed or recorded."""
-    from ..benchmarks import report
+    from ..benchmarks import provenance, report
     from ..benchmarks.peers.load import peers_of
     from ..benchmarks.quality import evaluation as quality
     from ..benchmarks.quality import per_speaker, scores, systems
-    from ..benchmarks.quality import tables as quality_tables
     from ..benchmarks.quality.sources import source_of
     from ..benchmarks.reports.gallery import Gallery
     from ..benchmarks.reports.html import page
     from ..core import processors
     from ..core.outputs import check_target, write_text
+    from ..runtimes.restorer import EMBEDDED_BUNDLE
     from .progress import tracked
 
     check_target(out)
@@ -105,35 +101,24 @@ def evaluate(
     clips = [clip for clips in tracks for clip in clips]
     lines = [quality.clip_row(clip) for clip in clips]
     packages = [*scores.packages(judges), *(one.package for one in peers)]
+    models = {one.name: provenance.model(one.bundle or EMBEDDED_BUNDLE) for one in variants}
     result: dict[str, Any] = {
         "rows": quality.rows(clips, seed=seed),
         "speakers": per_speaker.rows(lines),
-        **_origin(context, packages, variants),
+        **origin(context, packages),
+        "models": models,
         "seed": seed,
         "clips": lines,
     }
-    if out:
-        report.write(result, out)
     if html:
         write_text(page(result, gallery.exhibits), html)
-    if as_json:
-        print(report.to_json(result))
-    elif not quiet:
-        print(quality_tables.markdown(result["rows"]))
-        if result["speakers"]:
-            print(f"\n{per_speaker.markdown(result['speakers'])}")
+    tell(result, lambda: _text(result), out=out, as_json=as_json, quiet=quiet)
 
 
-def _origin(
-    context: typer.Context, packages: Sequence[str], variants: Sequence[Variant]
-) -> dict[str, Any]:
-    """What it takes to repeat the run: command, machine, versions, models by row."""
-    from ..benchmarks import provenance
-    from ..runtimes.restorer import EMBEDDED_BUNDLE
+def _text(result: dict[str, Any]) -> str:
+    from ..benchmarks.quality import per_speaker, tables
 
-    return {
-        "command": command(context),
-        "machine": provenance.machine(),
-        "versions": provenance.versions(packages),
-        "models": {one.name: provenance.model(one.bundle or EMBEDDED_BUNDLE) for one in variants},
-    }
+    told = [tables.markdown(result["rows"])]
+    if result["speakers"]:
+        told += ["", per_speaker.markdown(result["speakers"])]
+    return "\n".join(told)

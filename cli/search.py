@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .asked import command
+from .told import origin, tell
 
 if TYPE_CHECKING:
     from ..calibration.search import Found, Mix
@@ -46,7 +46,6 @@ def search(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Choose fp16, int8 or int4 for every layer: the smallest mix that still sounds right."""
-    from ..benchmarks import provenance, report
     from ..benchmarks.quality.testset import pairs
     from ..benchmarks.reports import tables
     from ..calibration import mixed_precision as recipe
@@ -69,16 +68,9 @@ def search(
     result = _result(found, model, sensitivities) | {
         "clips": len(heard),
         "calibration": captured.sha256,
-        "command": command(context),
-        "machine": provenance.machine(),
-        "versions": provenance.versions(("torch", "speechmos", "pystoi")),
+        **origin(context, ("torch", "speechmos", "pystoi")),
     }
-    if report_to:
-        report.write(result, report_to)
-    if as_json:
-        print(report.to_json(result))
-    elif not quiet:
-        print(tables.mixes(result))
+    tell(result, lambda: tables.mixes(result), out=report_to, as_json=as_json, quiet=quiet)
 
 
 def _measured(model: Model, calibration: Calibration, *, quiet: bool) -> list[Sensitivity]:

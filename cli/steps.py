@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .asked import command
+from .told import origin, tell
 
 
 def steps(
@@ -44,7 +44,6 @@ def steps(
     """Compare a teacher, however sampled, with its students: quality, time, spread over seeds."""
     import torch
 
-    from ..benchmarks import provenance, report
     from ..benchmarks.quality import scores
     from ..benchmarks.quality import steps as contests
     from ..benchmarks.quality.testset import pairs
@@ -67,20 +66,11 @@ def steps(
     compared = contests.compare(
         contest, seeds=seeds, robust_seeds=robust_seeds, runs=runs, track=track
     )
-    result: dict[str, Any] = compared | {
-        "command": command(context),
-        "machine": provenance.machine(),
-        "versions": provenance.versions([*scores.packages(judges), "torch"]),
-        "seed": seed,
-    }
-    if out:
-        report.write(result, out)
+    packages = [*scores.packages(judges), "torch"]
+    result: dict[str, Any] = compared | origin(context, packages) | {"seed": seed}
     if plot:
         curve.draw(result["rows"], plot)
-    if as_json:
-        print(report.to_json(result))
-    elif not quiet:
-        print(contests.markdown(result))
+    tell(result, lambda: contests.markdown(result), out=out, as_json=as_json, quiet=quiet)
 
 
 def _students(named: Sequence[str]) -> dict[str, Path]:
