@@ -20,7 +20,9 @@ _WEIGHTS = ("weight", "recurrence", "bias")
 
 def onnx() -> Callable[..., Any]:
     """The operation as a function of onnxscript's operators."""
-    from onnxscript import opset21 as op
+    from onnxscript import opset21
+
+    op: Any = opset21  # its annotations are of values, not of what is traced
 
     def translated(x: Any, weight: Any, recurrence: Any, bias: Any) -> Any:
         directions, _, hidden = recurrence.shape
@@ -42,7 +44,7 @@ def onnx() -> Callable[..., Any]:
 
 def teach_coreml() -> None:
     """Register the operation with coremltools, as one `gru` for each direction."""
-    from coremltools.converters.mil import Builder as mb
+    from coremltools.converters.mil import Builder as mb  # noqa: N813 - as its own documents call it
     from coremltools.converters.mil import register_torch_op
     from coremltools.converters.mil.frontend.torch.ops import _get_inputs
 

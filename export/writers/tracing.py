@@ -81,12 +81,13 @@ def _check_axes(model: Any, component: Component) -> None:
 
     torch says nothing where an operation, such as its own GRU, makes one of it.
     """
-    shapes = {value.name: value.type.tensor_type.shape.dim for value in model.graph.input}
-    for tensor in component.inputs:
+    declared = (*model.graph.input, *model.graph.output)
+    shapes = {value.name: value.type.tensor_type.shape.dim for value in declared}
+    for tensor in (*component.inputs, *component.outputs):
         for axis, meant in zip(shapes[tensor.name], tensor.shape, strict=True):
             if not isinstance(meant, int) and axis.HasField("dim_value"):
                 raise ExportError(
-                    f"{component.name}: its graph takes {axis.dim_value} frames of {tensor.name} "
+                    f"{component.name}: its graph has {axis.dim_value} frames of {tensor.name} "
                     "and no other number; an operation in it, such as nn.GRU, has fixed them"
                 )
 

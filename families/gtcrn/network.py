@@ -149,7 +149,8 @@ class DualPath(nn.Module):
         by_frame = x.permute(0, 2, 3, 1)[0]  # one recording at a time: (T, F, C)
         by_frame = by_frame + self.along_bands.norm(self.along_bands(by_frame))
         by_band = self.along_frames(by_frame.transpose(0, 1)).transpose(0, 1)
-        return (by_frame + self.along_frames.norm(by_band)).permute(2, 0, 1)[None]
+        made: Tensor = by_frame + self.along_frames.norm(by_band)
+        return made.permute(2, 0, 1)[None]
 
 
 class Recurrent(nn.Module):

@@ -51,7 +51,8 @@ def published(path: Path) -> Model:
     except Exception as error:  # protobuf's errors share no narrower base
         raise IntegrityError(f"{path}: not an ONNX file: {reason(error, path)}") from error
     model = untrained()
-    layers = [(n, m) for n, m in model.enhancer.named_modules() if isinstance(m, _LAYERS)]
+    network = model.get_submodule("enhancer")
+    layers = [(name, one) for name, one in network.named_modules() if isinstance(one, _LAYERS)]
     found = _found(graph)
     if len(found) != len(layers):
         raise IntegrityError(f"{path}: {len(found)} layers with weights; GTCRN has {len(layers)}")

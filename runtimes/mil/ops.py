@@ -73,7 +73,9 @@ def _conv_transpose(
         raise ValueError(f"no transposed {x.ndim - 2}-d convolution with padding '{pad_type}'")
     whole = run(x, weight, bias, strides.tolist(), 0, 0, int(groups), dilations.tolist())
     cuts = zip(pad.reshape(-1, 2).tolist(), whole.shape[2:], strict=True)
-    return whole[(..., *(slice(begin, size - end) for (begin, end), size in cuts))]
+    for axis, ((begin, end), size) in enumerate(cuts, start=2):
+        whole = whole.narrow(axis, begin, size - end - begin)
+    return whole
 
 
 def _pad(x: Tensor, pad: Tensor, mode: str, constant_val: Tensor) -> Tensor:
@@ -131,11 +133,10 @@ def _slice_by_index(
     given = (begin_mask, end_mask, squeeze_mask)
     masks = [[False] * x.ndim if mask is None else mask.tolist() for mask in given]
     edges = zip(begin.tolist(), end.tolist(), *masks, strict=True)
-    return x[
-        tuple(
-            i if alone else slice(None if b else i, None if e else j) for i, j, b, e, alone in edges
-        )
+    at: list[int | slice] = [
+        i if alone else slice(None if b else i, None if e else j) for i, j, b, e, alone in edges
     ]
+    return x[tuple(at)]
 
 
 def _gather(
