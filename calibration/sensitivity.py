@@ -90,7 +90,7 @@ def _price(
 def _heard(model: Model, waves: Iterable[Array]) -> list[Array]:
     """Compressed spectra of what the model makes of the waves."""
     restorer = restorer_of(model)
-    restored = (restorer(wave, RATE_HZ) for wave in waves)
+    restored = (restorer(wave, RATE_HZ, keep_rate=True) for wave in waves)
     return [
         compress(stft(wave[: -(len(wave) % HOP) or None], N_FFT, HOP), 0.3) for wave in restored
     ]

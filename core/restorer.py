@@ -104,9 +104,17 @@ class Restorer:
         )
 
     def __call__(
-        self, wave: Array, sample_rate_hz: int, *, steps: int | None = None, seed: int = 0
+        self,
+        wave: Array,
+        sample_rate_hz: int,
+        *,
+        steps: int | None = None,
+        seed: int = 0,
+        keep_rate: bool = False,
     ) -> Array:
         """Restore a wave (N,) or (N, channels); the result has the same axes, at the host's rate.
+
+        With `keep_rate` it has the rate and the shape of what was given.
 
         Raises `AudioError` for a wave that is empty, not finite, no array of floats or laid out as
         (channels, N), and for a rate that is none; `UsageError` for `steps` or a `seed` that is
@@ -118,7 +126,11 @@ class Restorer:
         blocks = list(resample(native, sample_rate_hz, columns.shape[1], rate_hz))
         stream = self._stream(options, measure(blocks, columns.shape[1], rate_hz))
         restored = [*(stream.process(block) for block in blocks), stream.flush()]
-        return np.concatenate(restored).reshape(-1, *wave.shape[1:])
+        if keep_rate:
+            restored = list(resample(restored, rate_hz, columns.shape[1], sample_rate_hz))
+        made = np.concatenate(restored).reshape(-1, *wave.shape[1:])
+        # A length that was rounded twice may be a sample off.
+        return made[np.minimum(np.arange(len(wave)), len(made) - 1)] if keep_rate else made
 
     def stream(
         self,

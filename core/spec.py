@@ -61,6 +61,12 @@ class Component:
     """The only numbers of frames it has where it is made for a neural engine; empty: any."""
     boundary_layers: tuple[str, ...] = ()
     """Beginnings of the names of layers that read its inputs or write its outputs."""
+    needs_float32: bool = False
+    """Whether it computes in float32 in every precision, which then says how weights are stored."""
+    operations: tuple[str, ...] = ()
+    """Operations of the toolkit's own that its network uses, as the writers of files know them."""
+    refused: tuple[tuple[str, str], ...] = ()
+    """Formats that cannot hold it, each with the reason: the operation that it lacks."""
 
     @property
     def dim(self) -> Dim:

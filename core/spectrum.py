@@ -17,19 +17,22 @@ def stft(wave: Array, n_fft: int, hop: int) -> Complex:
 
     Frame t is centred on sample t * hop; zeros stand outside the wave.
     """
-    half = n_fft // 2
-    padded = np.pad(wave, (half, half))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
-    made = np.fft.rfft(frames[: len(wave) // hop] * hann(n_fft))
-    return made.astype(np.complex64)
+    padded = np.pad(wave, n_fft // 2)
+    return windowed(padded, hann(n_fft), hop)[: len(wave) // hop]
+
+
+def windowed(wave: Array, window: Array, hop: int) -> Complex:
+    """Spectra (T, n / 2 + 1) of a wave (N,) under a window (n,) that moves by `hop` samples."""
+    frames = np.lib.stride_tricks.sliding_window_view(wave, len(window))[::hop]
+    return np.fft.rfft(frames * window).astype(np.complex64)
 
 
 def istft(spectrum: np.ndarray, n_fft: int, hop: int) -> Array:
     """Wave (T * hop,) of a spectrum (T, n_fft / 2 + 1): the inverse of `stft`."""
     frames = np.fft.irfft(spectrum, n_fft)
     window = hann(n_fft)
-    wave = _overlap_add(frames.astype(np.float32) * window, hop)
-    weight = _overlap_add(np.broadcast_to(window**2, frames.shape), hop)
+    wave = overlap_add(frames.astype(np.float32) * window, hop)
+    weight = overlap_add(np.broadcast_to(window**2, frames.shape), hop)
     half, length = n_fft // 2, len(spectrum) * hop
     inside = slice(half, half + length)
     return np.asarray(wave[inside] / np.maximum(weight[inside], 1e-6), np.float32)
@@ -55,7 +58,7 @@ def hann(length: int) -> Array:
     return np.asarray(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length), np.float32)
 
 
-def _overlap_add(frames: np.ndarray, hop: int) -> np.ndarray:
+def overlap_add(frames: np.ndarray, hop: int) -> np.ndarray:
     """Sum frames (T, n) at steps of `hop`: each frame is cut in hop blocks, one add per block."""
     count, length = frames.shape
     blocks = -(-length // hop)

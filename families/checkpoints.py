@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -40,6 +41,19 @@ class Config(Protocol):
     def to_json(self) -> str:
         """The text that the family's `outline` reads."""
         ...
+
+
+@dataclass(frozen=True)
+class OneSize:
+    """The `Config` of a family whose networks have no sizes to choose."""
+
+    family: str
+    name: str
+    host: Host
+
+    def to_json(self) -> str:
+        """No values."""
+        return "{}"
 
 
 class Model(nn.Module):

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
-import soxr
 
 from ..benchmarks.quality import scores
 from ..benchmarks.quality.testset import Pair
@@ -107,16 +106,9 @@ class AudioJudge:
         restorer = Restorer(runners, self.host, buckets=buckets)
         waves = inputs.speech()
         kinds = waves if every else (inputs.NOISY,)
-        return {kind: tried(partial(_restored, restorer), waves[kind]) for kind in kinds}
-
-
-def _restored(restorer: Restorer, wave: Array) -> Array:
-    """The restored wave (N,), where it is judged: at the rate of what was given."""
-    made, own_hz = restorer(wave, RATE_HZ), restorer.host.sample_rate_hz
-    if own_hz == RATE_HZ:
-        return made
-    back = np.asarray(soxr.resample(made, own_hz, RATE_HZ), np.float32)
-    return np.resize(back, len(wave))
+        # Judged at the rate of what was given, whatever the model's own is.
+        restored = partial(restorer, sample_rate_hz=RATE_HZ, keep_rate=True)
+        return {kind: tried(restored, waves[kind]) for kind in kinds}
 
 
 def _means(restored: Mapping[str, Array]) -> dict[str, float]:

@@ -83,7 +83,9 @@ class Panel:
         """The scores of all pairs as the restorer leaves them."""
 
         def run(pair: Pair) -> Array:
-            return restorer(pair.damaged, RATE_HZ, steps=self._steps, seed=self._seed)
+            return restorer(
+                pair.damaged, RATE_HZ, steps=self._steps, seed=self._seed, keep_rate=True
+            )
 
         systems = [System(name, self._steps, run)]
         renderings = quality.render(self._pairs, systems)

@@ -80,18 +80,70 @@ def linear(draw: Draw) -> Case:
     return {"x": x, "weight": layer.weight, "bias": layer.bias}, layer(x)
 
 
+def conv_transpose(draw: Draw) -> Case:
+    """In groups, along one axis or two, which it stretches."""
+    c, layer = 2 * draw.channels, None
+    if draw.rng.integers(2):
+        layer = torch.nn.ConvTranspose1d(c, c, 5, 2, 2, groups=2)
+        x = draw.tensor(draw.batch, c, draw.time)
+    else:
+        layer = torch.nn.ConvTranspose2d(c, c, (1, 5), (1, 2), (0, 2), groups=2)
+        x = draw.tensor(draw.batch, c, draw.time, 5)
+    settings = {
+        "strides": ints(*layer.stride),
+        "pad_type": "custom",
+        "pad": ints(*(side for size in layer.padding for side in (size, size))),
+        "dilations": ints(*layer.dilation),
+        "groups": ints(2)[0],
+    }
+    return {"x": x, "weight": layer.weight, "bias": layer.bias, **settings}, layer(x)
+
+
+def gru(draw: Draw) -> Case:
+    """One direction of a GRU without the bias that Core ML lacks; gates in its order."""
+    hidden = 4
+    layer = torch.nn.GRU(draw.channels, hidden, bidirectional=True)
+    x = draw.tensor(draw.time, draw.batch, draw.channels)
+    way = ("forward", "reverse")[int(draw.rng.integers(2))]
+    end = "_reverse" if way == "reverse" else ""
+    with torch.no_grad():
+        getattr(layer, f"bias_hh_l0{end}").zero_()
+    (reset, update, new), (r, u, n), (b, c, d) = (
+        getattr(layer, f"{name}_l0{end}").detach().chunk(3)
+        for name in ("weight_ih", "weight_hh", "bias_ih")
+    )
+    states, last = layer(x)
+    cut = slice(hidden, None) if end else slice(hidden)
+    arguments = {
+        "x": x,
+        "initial_h": torch.zeros(draw.batch, hidden),
+        "weight_ih": torch.cat([reset, new, update]),
+        "weight_hh": torch.cat([r, n, u]),
+        "bias": torch.cat([b, d, c]),
+        "output_sequence": torch.tensor(True),
+        "direction": way,
+    }
+    return arguments, (states[..., cut].detach(), last[1 if end else 0].detach())
+
+
 def layer_norm(draw: Draw) -> Case:
-    x, gamma, beta = draw.x, draw.tensor(draw.channels), draw.tensor(draw.channels)
-    mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, correction=0)
+    """Over the last axis or the last two."""
+    x, axes = draw.x, (-1,) if draw.rng.integers(2) else (-2, -1)
+    gamma, beta = (draw.tensor(*x.shape[-len(axes) :]) for _ in range(2))
+    mean, variance = x.mean(axes, keepdim=True), x.var(axes, keepdim=True, correction=0)
     expected = (x - mean) / torch.sqrt(variance + 1e-3) * gamma + beta
-    arguments = {"axes": ints(-1), "epsilon": scalar(1e-3), "gamma": gamma, "beta": beta}
+    arguments = {"axes": ints(*axes), "epsilon": scalar(1e-3), "gamma": gamma, "beta": beta}
     return {"x": x, **arguments}, expected
 
 
 def concat(draw: Draw) -> Case:
-    a, b = draw.x, draw.x
-    arguments = {"values": [a, b], "axis": ints(-1)[0], "interleave": torch.tensor(False)}
-    return arguments, torch.cat([a, b], dim=-1)
+    """One after the other, or in turns."""
+    a, b, in_turns = draw.x, draw.x, bool(draw.rng.integers(2))
+    expected = torch.cat([a, b], dim=-1)
+    if in_turns:
+        expected[..., ::2], expected[..., 1::2] = a, b
+    arguments = {"values": [a, b], "axis": ints(-1)[0], "interleave": torch.tensor(in_turns)}
+    return arguments, expected
 
 
 def split(draw: Draw) -> Case:
@@ -102,7 +154,10 @@ def split(draw: Draw) -> Case:
 def slice_by_index(draw: Draw) -> Case:
     x = draw.x
     masks = {"end_mask": torch.tensor([True, False, True])}
-    return {"x": x, "begin": ints(0, 1, 0), "end": ints(0, 2, 0), **masks}, x[:, 1:2]
+    expected = x[:, 1:2]
+    if draw.rng.integers(2):
+        masks["squeeze_mask"], expected = torch.tensor([False, True, False]), x[:, 1]
+    return {"x": x, "begin": ints(0, 1, 0), "end": ints(0, 2, 0), **masks}, expected
 
 
 def pad(draw: Draw) -> Case:
@@ -196,17 +251,28 @@ CASES: dict[str, Callable[[Draw], Case]] = {
     "constexpr_blockwise_shift_scale": blockwise,
     "constexpr_lut_to_dense": palette,
     "conv": conv,
+    "conv_transpose": conv_transpose,
     "cos": pointwise(lambda x: torch.sin(x + torch.pi / 2)),
     "dequantize": dequantize,
     "expand_dims": expand_dims,
+    "fill": lambda draw: ({"shape": ints(2, 3), "value": scalar(0.5)}, torch.full((2, 3), 0.5)),
     "gather": gather,
     "gelu": lambda draw: ({"x": (x := draw.x), "mode": "EXACT"}, F.gelu(x)),
+    "gru": gru,
     "layer_norm": layer_norm,
+    "leaky_relu": lambda draw: (
+        {"x": (x := draw.x), "alpha": scalar(0.2)},
+        torch.where(x > 0, x, 0.2 * x),
+    ),
     "linear": linear,
     "mul": pointwise(torch.mul, "xy"),
     "pad": pad,
     "quantize": quantize,
     "real_div": pointwise(torch.div, "xy"),
+    "reduce_mean": lambda draw: (
+        {"x": (x := draw.x), "axes": ints(1), "keep_dims": torch.tensor(True)},
+        x.sum(1, keepdim=True) / draw.time,
+    ),
     "relu": pointwise(lambda x: x.clamp(min=0)),
     "reshape": reshape,
     "rsqrt": positive(lambda x: (x + 0.2) ** -0.5, epsilon=scalar(0.2)),
@@ -218,7 +284,13 @@ CASES: dict[str, Callable[[Draw], Case]] = {
     "softplus": pointwise(lambda x: torch.log1p(torch.exp(x))),
     "split": split,
     "sqrt": positive(lambda x: x**0.5),
+    "squeeze": lambda draw: ({"x": (x := draw.x)[:, :1, None], "axes": ints(1, 2)}, x[:, 0]),
+    "stack": lambda draw: (
+        {"values": [(x := draw.x), (y := draw.x)], "axis": ints(1)[0]},
+        torch.cat([x[:, None], y[:, None]], dim=1),
+    ),
     "sub": pointwise(torch.sub, "xy"),
+    "tanh": pointwise(lambda x: 2 / (1 + torch.exp(-2 * x)) - 1),
     "transpose": transpose,
 }
 

@@ -53,7 +53,7 @@ class Case:
 
     def restore(self, wave: Array, seed: int) -> Array:
         """The restored wave (N,) at 48 kHz."""
-        return self.restorer(wave, RATE_HZ, steps=self.steps, seed=seed)
+        return self.restorer(wave, RATE_HZ, steps=self.steps, seed=seed, keep_rate=True)
 
 
 @dataclass(frozen=True, eq=False)

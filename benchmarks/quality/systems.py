@@ -115,7 +115,7 @@ def _offered(restorer: Restorer, steps: Sequence[int]) -> list[int]:
 
 def _chain(name: str, restorer: Restorer, steps: int, seed: int) -> System:
     def run(pair: Pair) -> Array:
-        return restorer(pair.damaged, RATE_HZ, steps=steps, seed=seed)
+        return restorer(pair.damaged, RATE_HZ, steps=steps, seed=seed, keep_rate=True)
 
     return System(name, steps, run)
 

@@ -71,6 +71,7 @@ def plan(
     writers = [offered[_accepted("format", name, offered)] for name in formats]
     kinds = [Precision(_accepted("precision", name, list(Precision))) for name in precisions]
     _refuse(writers, kinds, recipe, calibration)
+    _refuse_components(chosen, writers)
     layers = _layers(model, recipe) if recipe else {}
     captured = store.load(calibration) if calibration else None
     if captured and any(SCHEMES[kind].activations for kind in kinds):
@@ -123,6 +124,14 @@ def _refuse(
             raise UsageError(
                 f"{kind} needs inputs; give --calibration, a file of `hiresldm calibrate`"
             )
+
+
+def _refuse_components(components: Sequence[Component], writers: Sequence[Exporter]) -> None:
+    for component in components:
+        refused = dict(component.refused)
+        for writer in writers:
+            if why := refused.get(writer.FORMAT):
+                raise UsageError(f"{writer.FORMAT} cannot hold {component.name}: {why}")
 
 
 def _layers(model: Model, recipe: Path) -> Layers:

@@ -14,6 +14,7 @@ from typing import Any
 from ...core.errors import BackendMissingError, UsageError
 from ...core.schemes import SCHEMES, Needs, Precision
 from ...core.spec import Arrays, Artifact, ExportJob
+from . import operations
 from .files import described, settle
 from .mlpackage import package as packages
 from .mlpackage import weights
@@ -88,7 +89,8 @@ def _save(model: Any, job: ExportJob, state: Arrays) -> Path:
     with tempfile.TemporaryDirectory(dir=job.out, prefix=".coreml-") as folder:
         draft = Path(folder) / "draft.mlpackage"
         packages.save(model, draft, job.contract)
-        check_saved(draft, state, job.quantized, _PALETTE_FLOOR_DB.get(job.precision))
+        held = operations.in_coreml(job.component, state)
+        check_saved(draft, held, job.quantized, _PALETTE_FLOOR_DB.get(job.precision))
         (settled,) = settle([draft], f"{job.component.name}.{FORMAT}.{job.precision}")
         path = job.out / settled.name
         if not path.exists():

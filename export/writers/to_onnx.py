@@ -113,7 +113,7 @@ def read_floats(path: Path) -> Mapping[str, np.ndarray]:
 
 
 def _converted(model: Any, job: ExportJob) -> tuple[Any, tuple[str, ...]]:
-    if job.precision is Precision.FP16:
+    if job.precision is Precision.FP16 and not job.component.needs_float32:
         samples: Sequence[Arrays] = job.calibration or [job.component.sample(frames=37, seed=1)]
         half, _ = to_fp16(model, samples, job.floor_db)
         return half, ("onnxruntime",)

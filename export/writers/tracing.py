@@ -11,6 +11,7 @@ import numpy as np
 
 from ...core.errors import ExportError
 from ...core.spec import Component, Dim
+from . import operations
 from .quiet import quiet
 
 OPSET = 21
@@ -24,7 +25,7 @@ def trace(component: Component, module: Any) -> tuple[Any, tuple[str, ...]]:
     """A fresh float32 ModelProto of the part, and the packages that made it.
 
     Initializers bear the names of the module's state dict. Raises `ExportError` for a graph with
-    operators that are the host's.
+    operators that are the host's, and for one that takes a single number of frames.
     """
     import onnx
 
@@ -46,6 +47,7 @@ def _traced(module: Any, component: Component) -> tuple[bytes, tuple[str, ...]]:
     found = {node.op_type for node in model.graph.node} & set(NEVER_IN_GRAPH)
     if found:
         raise ExportError(f"{', '.join(sorted(found))} in the graph must be left to the host")
+    _check_axes(model, component)
     _name_weights(model, module)
     return model.SerializeToString(), tools
 
@@ -66,11 +68,28 @@ def _export(module: Any, component: Component) -> Any:
             input_names=[tensor.name for tensor in component.inputs],
             output_names=[tensor.name for tensor in component.outputs],
             dynamic_shapes=tuple(dynamic(tensor.shape, dims) for tensor in component.inputs),
+            custom_translation_table=operations.onnx_table(component),
             verbose=False,
         )
     if program is None:  # torch returns None only where it writes the file itself
         raise ExportError("torch gave no ONNX program")
     return program.model_proto
+
+
+def _check_axes(model: Any, component: Component) -> None:
+    """Raise `ExportError` where an axis is a number that should be open.
+
+    torch says nothing where an operation, such as its own GRU, makes one of it.
+    """
+    declared = (*model.graph.input, *model.graph.output)
+    shapes = {value.name: value.type.tensor_type.shape.dim for value in declared}
+    for tensor in (*component.inputs, *component.outputs):
+        for axis, meant in zip(shapes[tensor.name], tensor.shape, strict=True):
+            if not isinstance(meant, int) and axis.HasField("dim_value"):
+                raise ExportError(
+                    f"{component.name}: its graph has {axis.dim_value} frames of {tensor.name} "
+                    "and no other number; an operation in it, such as nn.GRU, has fixed them"
+                )
 
 
 def example(component: Component) -> tuple[Any, ...]:
@@ -98,26 +117,36 @@ def dynamic(shape: tuple[int | Dim | tuple[int, Dim], ...], dims: dict[str, Any]
 def _name_weights(model: Any, module: Any) -> None:
     """Name weights that were folded on the way after the state dict again, by their content.
 
-    One that lies in the graph with its axes exchanged is called `<key>.T`.
+    One that lies in the graph with its axes exchanged is called `<key>.T`. Of weights that are the
+    same each takes its turn.
     """
     from onnx import numpy_helper
 
     held = {initializer.name for initializer in model.graph.initializer}
-    keys: dict[tuple[Any, ...], str] = {}
-    for key, value in module.state_dict().items():
-        if key not in held and value.ndim > 1:
-            weight = value.detach().numpy()
-            if weight.ndim == 2:
-                keys[_content(weight.T)] = key + TRANSPOSED
-            keys[_content(weight)] = key
+    left = {
+        key: value.detach().numpy()
+        for key, value in module.state_dict().items()
+        if key not in held and value.ndim > 1
+    }
     names = {}
-    for initializer in model.graph.initializer if keys else ():
-        found = keys.pop(_content(numpy_helper.to_array(initializer)), None)
-        if found:
-            names[initializer.name] = found
-            initializer.name = found
+    for initializer in model.graph.initializer if left else ():
+        content = _content(numpy_helper.to_array(initializer))
+        if initializer.name not in module.state_dict() and (found := _named(content, left)):
+            del left[found.removesuffix(TRANSPOSED)]
+            names[initializer.name] = initializer.name = found
     for node in model.graph.node:
         replace_names(node.input, names)
+
+
+def _named(content: tuple[Any, ...], weights: Mapping[str, np.ndarray]) -> str | None:
+    """The name of the first weight with this content, as it is or transposed."""
+    for key, weight in weights.items():
+        if weight.size == np.prod(content[0]):
+            if _content(weight) == content:
+                return key
+            if weight.ndim == 2 and _content(weight.T) == content:
+                return key + TRANSPOSED
+    return None
 
 
 def replace_names(inputs: Any, names: Mapping[str, str]) -> None:

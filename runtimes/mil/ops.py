@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .constexpr import blockwise_shift_scale, lut_to_dense
+from .recurrent import gru
 
 Kernel = Callable[..., Tensor | Sequence[Tensor]]
 
@@ -50,10 +51,31 @@ def _conv(
     groups: Tensor,
 ) -> Tensor:
     run: Callable[..., Tensor] | None = {3: F.conv1d, 4: F.conv2d}.get(x.ndim)
-    if run is None or pad_type != "custom":
+    if run is None or pad_type not in ("custom", "valid"):
         raise ValueError(f"no {x.ndim - 2}-d convolution with padding '{pad_type}'")
-    padded = _pad(x, pad, "constant", torch.tensor(0.0))
+    padded = _pad(x, pad, "constant", torch.tensor(0.0)) if pad_type == "custom" else x
     return run(padded, weight, bias, strides.tolist(), 0, dilations.tolist(), int(groups))
+
+
+def _conv_transpose(
+    x: Tensor,
+    weight: Tensor,
+    strides: Tensor,
+    pad_type: str,
+    pad: Tensor,
+    dilations: Tensor,
+    groups: Tensor,
+    bias: Tensor | None = None,
+) -> Tensor:
+    """Padding cuts from both sides of every axis of the result."""
+    run: Callable[..., Tensor] | None = {3: F.conv_transpose1d, 4: F.conv_transpose2d}.get(x.ndim)
+    if run is None or pad_type != "custom":
+        raise ValueError(f"no transposed {x.ndim - 2}-d convolution with padding '{pad_type}'")
+    whole = run(x, weight, bias, strides.tolist(), 0, 0, int(groups), dilations.tolist())
+    cuts = zip(pad.reshape(-1, 2).tolist(), whole.shape[2:], strict=True)
+    for axis, ((begin, end), size) in enumerate(cuts, start=2):
+        whole = whole.narrow(axis, begin, size - end - begin)
+    return whole
 
 
 def _pad(x: Tensor, pad: Tensor, mode: str, constant_val: Tensor) -> Tensor:
@@ -71,9 +93,10 @@ def _layer_norm(
     gamma: Tensor | None = None,
     beta: Tensor | None = None,
 ) -> Tensor:
-    if [axis % x.ndim for axis in axes.tolist()] != [x.ndim - 1]:
-        raise ValueError(f"no layer norm over the axes {axes.tolist()}, only over the last")
-    return F.layer_norm(x, x.shape[-1:], gamma, beta, float(epsilon))
+    first = x.ndim - len(axes)
+    if [axis % x.ndim for axis in axes.tolist()] != list(range(first, x.ndim)):
+        raise ValueError(f"no layer norm over the axes {axes.tolist()}, only over the last ones")
+    return F.layer_norm(x, x.shape[first:], gamma, beta, float(epsilon))
 
 
 def _gelu(x: Tensor, mode: str) -> Tensor:
@@ -87,8 +110,9 @@ def _silu(x: Tensor) -> Tensor:
 
 
 def _concat(values: Sequence[Tensor], axis: Tensor, interleave: Tensor) -> Tensor:
-    if interleave:
-        raise ValueError("no concatenation that interleaves")
+    if interleave:  # the first of each, then the second of each
+        place = int(axis) % values[0].ndim
+        return torch.stack(list(values), place + 1).flatten(place, place + 1)
     # The parts of a shape are scalars; MIL joins them as one-element vectors.
     return torch.cat([v if v.ndim else v.reshape(1) for v in values], int(axis))
 
@@ -103,12 +127,16 @@ def _slice_by_index(
     end: Tensor,
     begin_mask: Tensor | None = None,
     end_mask: Tensor | None = None,
+    squeeze_mask: Tensor | None = None,
 ) -> Tensor:
-    whole = torch.zeros(x.ndim, dtype=torch.bool)
-    free_begin = whole if begin_mask is None else begin_mask
-    free_end = whole if end_mask is None else end_mask
-    edges = zip(begin.tolist(), end.tolist(), free_begin.tolist(), free_end.tolist(), strict=True)
-    return x[tuple(slice(None if b else i, None if e else j) for i, j, b, e in edges)]
+    """Axes in `squeeze_mask` are left out: of them the slice begins and ends at one index."""
+    given = (begin_mask, end_mask, squeeze_mask)
+    masks = [[False] * x.ndim if mask is None else mask.tolist() for mask in given]
+    edges = zip(begin.tolist(), end.tolist(), *masks, strict=True)
+    at: list[int | slice] = [
+        i if alone else slice(None if b else i, None if e else j) for i, j, b, e, alone in edges
+    ]
+    return x[tuple(at)]
 
 
 def _gather(
@@ -120,6 +148,22 @@ def _gather(
     at = indices.long()
     rows = torch.index_select(x, int(axis), at.reshape(-1))
     return rows.reshape((*x.shape[: int(axis)], *at.shape, *x.shape[int(axis) + 1 :]))
+
+
+def _fill(shape: Tensor, value: Tensor) -> Tensor:
+    return torch.full(shape.tolist(), value.item())
+
+
+def _reduce_mean(x: Tensor, axes: Tensor, keep_dims: Tensor) -> Tensor:
+    return x.mean(dim=axes.tolist(), keepdim=bool(keep_dims))
+
+
+def _squeeze(x: Tensor, axes: Tensor) -> Tensor:
+    return x.squeeze(axes.tolist())
+
+
+def _stack(values: Sequence[Tensor], axis: Tensor) -> Tensor:
+    return torch.stack(list(values), int(axis))
 
 
 def _expand_dims(x: Tensor, axes: Tensor) -> Tensor:
@@ -165,17 +209,22 @@ KERNELS: Mapping[str, Kernel] = {
     "constexpr_blockwise_shift_scale": blockwise_shift_scale,
     "constexpr_lut_to_dense": lut_to_dense,
     "conv": _conv,
+    "conv_transpose": _conv_transpose,
     "cos": torch.cos,
     "dequantize": _dequantize,
     "expand_dims": _expand_dims,
+    "fill": _fill,
     "gather": _gather,
     "gelu": _gelu,
+    "gru": gru,
     "layer_norm": _layer_norm,
+    "leaky_relu": lambda x, alpha: F.leaky_relu(x, float(alpha)),
     "linear": _linear,
     "mul": lambda x, y: x * y,
     "pad": _pad,
     "quantize": _quantize,
     "real_div": lambda x, y: x / y,
+    "reduce_mean": _reduce_mean,
     "relu": torch.relu,
     "reshape": _reshape,
     "rsqrt": _rsqrt,
@@ -187,6 +236,9 @@ KERNELS: Mapping[str, Kernel] = {
     "softplus": F.softplus,
     "split": _split,
     "sqrt": torch.sqrt,
+    "squeeze": _squeeze,
+    "stack": _stack,
     "sub": lambda x, y: x - y,
+    "tanh": torch.tanh,
     "transpose": lambda x, perm: x.permute(perm.tolist()),
 }

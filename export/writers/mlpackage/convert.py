@@ -14,6 +14,7 @@ import numpy as np
 from ....core.errors import ExportError
 from ....core.schemes import Precision
 from ....core.spec import Component, Dim, ExportJob, Tensor
+from .. import operations
 from ..quiet import quiet
 from ..tracing import dynamic, example
 
@@ -27,7 +28,7 @@ def unheard() -> Iterator[None]:
 
 
 def convert(job: ExportJob, buckets: Sequence[int]) -> Any:
-    """The part as a MIL program that computes in fp16, or in fp32 where the precision is fp32.
+    """The part as a MIL program that computes in fp16, or in fp32 where that is asked for.
 
     Its inputs and outputs are float32. It takes the numbers of frames in `buckets`, or any
     number within the bounds of the component where `buckets` is empty. Raises `ExportError` for a
@@ -36,7 +37,9 @@ def convert(job: ExportJob, buckets: Sequence[int]) -> Any:
     import coremltools as ct
 
     component = job.component
-    compute = ct.precision.FLOAT32 if job.precision == Precision.FP32 else ct.precision.FLOAT16
+    operations.teach_coreml(component)
+    exact = job.precision == Precision.FP32 or component.needs_float32
+    compute = ct.precision.FLOAT32 if exact else ct.precision.FLOAT16
     try:
         return ct.convert(
             _trace(job.module, component),

@@ -77,18 +77,21 @@ def _same(meant: Quantized, integers: NDArray[np.int8], scale: Array) -> bool:
 def _floats(program: Any) -> Iterable[bytes]:
     for op in _operations(program, "const"):
         value = op.outputs[0].val
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        if isinstance(value, (np.ndarray, np.floating)) and value.dtype.kind == "f":
             yield value.tobytes()
 
 
 def _holds(held: set[bytes], value: Array) -> bool:
     """Whether the value is there whole, transposed, or row by row, as a table is used.
 
-    Zeros need not be there: the converter leaves out what adds nothing.
+    Zeros need not be there: the converter leaves out what adds nothing. Of equal numbers it keeps
+    one.
     """
     if not value.any():
         return True
-    wholes = ([value], [value.T], list(value))
+    wholes = [[value], [value.T], list(value)]
+    if (value == value.flat[0]).all():
+        wholes.append([value.flat[0]])
     return any(
         all(np.ascontiguousarray(part, dtype).tobytes() in held for part in parts)
         for dtype in (np.float32, np.float16)

@@ -49,8 +49,8 @@ def name_layers(program: Any, state: Arrays) -> None:
     """Name every layer and its weight by the state dict; raises `ExportError` for an unknown."""
     _restore_linears(program)
     outputs = program.functions["main"].outputs
-    keys = {_digest(value): key for key, value in state.items()}
-    keys |= {_digest(value.T): key for key, value in state.items() if value.ndim == 2}
+    keys = {_digest(value.T): key for key, value in state.items() if value.ndim == 2}
+    keys |= {_digest(value): key for key, value in state.items()}
     for layer in layers(program):
         key = keys.get(_digest(layer.weight.val))
         if key is None and layer.op_type != "linear":
