@@ -52,7 +52,7 @@ def replacing(network: Network) -> nn.Module:
 
 
 def job(module: nn.Module, precision: Precision, out: Path) -> ExportJob:
-    return ExportJob(COMPONENT, module, precision, out, {}, 40.0)
+    return ExportJob(COMPONENT, module, precision, out, {}, 40.0, None)
 
 
 def worst_db(network: nn.Module, artifact: Artifact, out: Path, engine: object) -> float:
