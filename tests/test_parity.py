@@ -111,6 +111,18 @@ def test_the_altered_operation_is_found_and_its_inputs_are_saved(
     assert {"input.noisy", "expected", "got"} <= set(arrays) and ".npz" in saved
 
 
+def test_a_checkpoint_that_fails_has_no_operations_to_look_into(tmp_path: Path) -> None:
+    gate = Gate.open(EMBEDDED_BUNDLE)
+    run = gate.reference["denoiser"]
+    halved = {"denoiser": lambda x: {"clean": run(x)["clean"] * np.float32(0.5)}}
+    cases = gate.parts.cases("denoiser", ODD, 1)[:1]
+    gate.parts.judged(
+        Candidate("torch", "fp32", "torch", (), halved), "denoiser", "part", "part_db", cases
+    )
+    first, _ = located(gate, tmp_path)
+    assert "a torch file has no operations" in first
+
+
 def test_a_spectrum_that_fails_is_saved_as_waves_and_picture(bundle: Path, tmp_path: Path) -> None:
     gate = Gate.open(bundle)
     run = gate.reference["decoder"]
