@@ -277,6 +277,10 @@ CASES: dict[str, Callable[[Draw], Case]] = {
     "clip": clip,
     "concat": concat,
     "constexpr_blockwise_shift_scale": blockwise,
+    "constexpr_cast": lambda draw: (
+        {"source_val": (x := draw.x).half(), "output_dtype": "fp32"},
+        x.half().float(),
+    ),
     "constexpr_lut_to_dense": palette,
     "conv": conv,
     "conv_transpose": conv_transpose,

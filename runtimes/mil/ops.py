@@ -210,6 +210,14 @@ def _cast(x: Tensor, dtype: str) -> Tensor:
     return rounded(x, dtype)
 
 
+def _constexpr_cast(source_val: Tensor, output_dtype: str) -> Tensor:
+    return rounded(source_val, output_dtype)
+
+
+def _select(cond: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    return torch.where(cond, a, b)
+
+
 def _rsqrt(x: Tensor, epsilon: Tensor) -> Tensor:
     return torch.rsqrt(x + epsilon)
 
@@ -237,6 +245,7 @@ KERNELS: Mapping[str, Kernel] = {
     "clip": _clip,
     "concat": _concat,
     "constexpr_blockwise_shift_scale": blockwise_shift_scale,
+    "constexpr_cast": _constexpr_cast,
     "constexpr_lut_to_dense": lut_to_dense,
     "conv": _conv,
     "conv_transpose": _conv_transpose,
@@ -263,7 +272,7 @@ KERNELS: Mapping[str, Kernel] = {
     "relu": torch.relu,
     "reshape": _reshape,
     "rsqrt": _rsqrt,
-    "select": lambda cond, a, b: torch.where(cond, a, b),
+    "select": _select,
     "shape": lambda x: torch.tensor(x.shape, dtype=torch.int32),
     "sigmoid": torch.sigmoid,
     "silu": _silu,
