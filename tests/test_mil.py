@@ -160,9 +160,35 @@ def slice_by_index(draw: Draw) -> Case:
     return {"x": x, "begin": ints(0, 1, 0), "end": ints(0, 2, 0), **masks}, expected
 
 
+def avg_pool(draw: Draw) -> Case:
+    x = draw.tensor(draw.batch, draw.channels, 2 * draw.time, 6)
+    settings = {
+        "kernel_sizes": ints(2, 3),
+        "strides": ints(2, 3),
+        "pad_type": "custom",
+        "pad": ints(0, 0, 0, 0),
+        "exclude_padding_from_average": torch.tensor(False),
+        "ceil_mode": torch.tensor(False),
+    }
+    return {"x": x, **settings}, x.unflatten(3, (2, 3)).unflatten(2, (-1, 2)).mean((3, 5))
+
+
+def batch_norm(draw: Draw) -> Case:
+    x = draw.tensor(draw.batch, draw.channels, draw.time, 3)
+    mean, gamma, beta = (draw.tensor(draw.channels) for _ in range(3))
+    variance = draw.tensor(draw.channels).abs() + 0.1
+    terms = (value[:, None, None] for value in (mean, (variance + 1e-3) ** -0.5, gamma, beta))
+    subtracted, scale, gain, added = terms
+    arguments = {"mean": mean, "variance": variance, "gamma": gamma, "beta": beta}
+    return {"x": x, **arguments, "epsilon": scalar(1e-3)}, (x - subtracted) * scale * gain + added
+
+
 def pad(draw: Draw) -> Case:
-    """Of the last two axes, each side by another size."""
+    """Of the last two axes, each side by another size; or the last one mirrored."""
     x = draw.x
+    if draw.rng.integers(2):
+        sides = {"pad": ints(0, 0, 0, 0, 1, 1), "mode": "reflect", "constant_val": scalar(0.0)}
+        return {"x": x, **sides}, torch.cat([x[..., 1:2], x, x[..., -2:-1]], dim=-1)
     expected = torch.full((draw.batch, draw.time + 3, draw.channels + 4), 0.5)
     expected[:, 1:-2, :-4] = x
     sides = {"pad": ints(1, 2, 0, 4), "mode": "constant", "constant_val": scalar(0.5)}
@@ -245,19 +271,31 @@ def palette(draw: Draw) -> Case:
 
 CASES: dict[str, Callable[[Draw], Case]] = {
     "add": pointwise(torch.add, "xy"),
+    "avg_pool": avg_pool,
+    "batch_norm": batch_norm,
     "cast": cast,
     "clip": clip,
     "concat": concat,
     "constexpr_blockwise_shift_scale": blockwise,
+    "constexpr_cast": lambda draw: (
+        {"source_val": (x := draw.x).half(), "output_dtype": "fp32"},
+        x.half().float(),
+    ),
     "constexpr_lut_to_dense": palette,
     "conv": conv,
     "conv_transpose": conv_transpose,
     "cos": pointwise(lambda x: torch.sin(x + torch.pi / 2)),
     "dequantize": dequantize,
+    "elu": lambda draw: (
+        {"x": (x := draw.x), "alpha": scalar(0.5)},
+        torch.where(x > 0, x, 0.5 * (torch.exp(x) - 1)),
+    ),
     "expand_dims": expand_dims,
     "fill": lambda draw: ({"shape": ints(2, 3), "value": scalar(0.5)}, torch.full((2, 3), 0.5)),
+    "floor_div": lambda draw: ({"x": ints(7, -7), "y": ints(2)}, ints(3, -4)),
     "gather": gather,
     "gelu": lambda draw: ({"x": (x := draw.x), "mode": "EXACT"}, F.gelu(x)),
+    "greater_equal": lambda draw: ({"x": ints(1, 2), "y": ints(2)}, torch.tensor([False, True])),
     "gru": gru,
     "layer_norm": layer_norm,
     "leaky_relu": lambda draw: (
@@ -265,9 +303,14 @@ CASES: dict[str, Callable[[Draw], Case]] = {
         torch.where(x > 0, x, 0.2 * x),
     ),
     "linear": linear,
+    "log": positive(lambda x: torch.log2(x + 0.1) / np.log2(np.e), epsilon=scalar(0.1)),
     "mul": pointwise(torch.mul, "xy"),
     "pad": pad,
     "quantize": quantize,
+    "range_1d": lambda draw: (
+        {"start": scalar(0.0), "end": scalar(3.0), "step": scalar(1.0)},
+        torch.tensor([0.0, 1.0, 2.0]),
+    ),
     "real_div": pointwise(torch.div, "xy"),
     "reduce_mean": lambda draw: (
         {"x": (x := draw.x), "axes": ints(1), "keep_dims": torch.tensor(True)},
@@ -276,6 +319,10 @@ CASES: dict[str, Callable[[Draw], Case]] = {
     "relu": pointwise(lambda x: x.clamp(min=0)),
     "reshape": reshape,
     "rsqrt": positive(lambda x: (x + 0.2) ** -0.5, epsilon=scalar(0.2)),
+    "select": lambda draw: (
+        {"cond": torch.tensor([True, False]), "a": ints(1, 2), "b": ints(3, 4)},
+        ints(1, 4),
+    ),
     "shape": shape,
     "sigmoid": pointwise(lambda x: 1 / (1 + torch.exp(-x))),
     "silu": pointwise(lambda x: x * torch.sigmoid(x)),

@@ -76,12 +76,14 @@ def _check(job: ExportJob) -> None:
 
 
 def _compress(program: Any, job: ExportJob) -> None:
-    """Store the job's integers in the program."""
+    """Store the job's integers in the program, and what it is to hold as fp16."""
     if SCHEMES[job.precision].activations:
         names = [tensor.name for tensor in job.component.inputs]
         inner = [key for key in job.quantized if not job.component.at_boundary(key)]
         weights.quantize_activations(program, job.module, inner, names, job.calibration)
     weights.store_integers(program, job.quantized)
+    if job.precision is Precision.FP16 and job.component.needs_float32:
+        weights.store_halves(program)
 
 
 def _save(model: Any, job: ExportJob, state: Arrays) -> Path:

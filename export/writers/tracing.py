@@ -84,7 +84,8 @@ def _check_axes(model: Any, component: Component) -> None:
     declared = (*model.graph.input, *model.graph.output)
     shapes = {value.name: value.type.tensor_type.shape.dim for value in declared}
     for tensor in (*component.inputs, *component.outputs):
-        for axis, meant in zip(shapes[tensor.name], tensor.shape, strict=True):
+        # Strict where a shape is declared; of an output it may be left out.
+        for axis, meant in zip(shapes[tensor.name], tensor.shape, strict=bool(tensor.shape)):
             if not isinstance(meant, int) and axis.HasField("dim_value"):
                 raise ExportError(
                     f"{component.name}: its graph has {axis.dim_value} frames of {tensor.name} "

@@ -49,7 +49,8 @@ class Host(Stepless):
         given = normalized(restored)
         shape = (len(given), HOP)
         blocks = made(run, "vocoder", {"mel": given[None]}, "wave", shape)[0]
-        return blocks.reshape(-1)[ADVANCE:][: len(wave)]
+        restored_wave: Array = blocks.reshape(-1)[ADVANCE:][: len(wave)]
+        return restored_wave
 
 
 def components(host: Host) -> tuple[Component, ...]:

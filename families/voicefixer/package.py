@@ -99,7 +99,8 @@ def originals() -> tuple[nn.Module, nn.Module]:
     except ImportError as error:
         raise BackendMissingError(
             f"VoiceFixer's networks need packages that are not here ({error}); "
-            "install them with: pip install 'hiresldm[families]'"
+            "install them with: pip install 'hiresldm[families]' && "
+            "pip install --no-deps voicefixer==0.1.3"
         ) from error
 
 

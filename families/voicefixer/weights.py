@@ -34,6 +34,11 @@ def outline(config: str) -> Model:
 
 def untrained() -> Model:
     """The model with random weights, the same ones each time."""
+    return _model(*drawn()).eval()
+
+
+def drawn() -> tuple[nn.Module, nn.Module]:
+    """The package's restorer of mels and its vocoder with these weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         restorer, vocoder = originals()
@@ -41,7 +46,7 @@ def untrained() -> Model:
             if isinstance(layer, nn.BatchNorm2d):
                 nn.init.normal_(layer.running_mean, 0.0, 0.05)  # type: ignore[arg-type]
                 nn.init.uniform_(layer.running_var, 0.8, 1.2)  # type: ignore[arg-type]
-        return _model(restorer, vocoder).eval()
+    return restorer, vocoder
 
 
 def published(path: Path) -> Model:
@@ -79,14 +84,22 @@ def _read(path: Path) -> Mapping[str, Any]:
 def _fill(module: nn.Module, held: Any, path: Path, prefix: str = "") -> None:
     """Give a network its weights; what else a checkpoint holds is left aside."""
     given: dict[str, Tensor] = held if isinstance(held, dict) else {}
-    own = {key.removeprefix(prefix): value for key, value in given.items() if prefix in key}
+    own = {_renamed(key).removeprefix(prefix): value for key, value in given.items()}
+    wanted = [key for key in module.state_dict() if not key.endswith("num_batches_tracked")]
+    if lacking := [key for key in wanted if key not in own]:
+        raise IntegrityError(
+            f"{path}: lacks the weight {prefix}{lacking[0]}, and {len(lacking) - 1} more of "
+            f"{len(wanted)}"
+        )
     try:
-        found = module.load_state_dict(own, strict=False)
+        module.load_state_dict({key: own[key] for key in wanted}, strict=False)
     except (RuntimeError, AttributeError) as error:
         raise IntegrityError(f"{path}: of another network: {reason(error, path)}") from error
-    lacking = [key for key in found.missing_keys if not key.endswith("num_batches_tracked")]
-    if lacking:
-        raise IntegrityError(
-            f"{path}: lacks {prefix}{lacking[0]}, and {len(lacking) - 1} more of "
-            f"{len(module.state_dict())} weights"
-        )
+
+
+def _renamed(key: str) -> str:
+    """The key of a weight norm as torch calls it now."""
+    for index, end in enumerate((".weight_g", ".weight_v")):
+        if key.endswith(end):
+            return f"{key.removesuffix(end)}.parametrizations.weight.original{index}"
+    return key

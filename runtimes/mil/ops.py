@@ -43,12 +43,12 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 def _conv(
     x: Tensor,
     weight: Tensor,
-    bias: Tensor,
     strides: Tensor,
     pad_type: str,
     pad: Tensor,
     dilations: Tensor,
     groups: Tensor,
+    bias: Tensor | None = None,
 ) -> Tensor:
     run: Callable[..., Tensor] | None = {3: F.conv1d, 4: F.conv2d}.get(x.ndim)
     if run is None or pad_type not in ("custom", "valid"):
@@ -69,9 +69,11 @@ def _conv_transpose(
 ) -> Tensor:
     """Padding cuts from both sides of every axis of the result."""
     run: Callable[..., Tensor] | None = {3: F.conv_transpose1d, 4: F.conv_transpose2d}.get(x.ndim)
-    if run is None or pad_type != "custom":
+    if run is None or pad_type not in ("custom", "valid"):
         raise ValueError(f"no transposed {x.ndim - 2}-d convolution with padding '{pad_type}'")
     whole = run(x, weight, bias, strides.tolist(), 0, 0, int(groups), dilations.tolist())
+    if pad_type == "valid":
+        return whole
     cuts = zip(pad.reshape(-1, 2).tolist(), whole.shape[2:], strict=True)
     for axis, ((begin, end), size) in enumerate(cuts, start=2):
         whole = whole.narrow(axis, begin, size - end - begin)
@@ -79,11 +81,33 @@ def _conv_transpose(
 
 
 def _pad(x: Tensor, pad: Tensor, mode: str, constant_val: Tensor) -> Tensor:
-    if mode != "constant":
-        raise ValueError(f"no padding of mode '{mode}', only constant")
     # Core ML lists the pairs of the first axis first, PyTorch those of the last.
-    pairs = pad.reshape(-1, 2).flip(0).flatten()
-    return F.pad(x, pairs.tolist(), value=float(constant_val))
+    pairs = pad.reshape(-1, 2).flip(0).flatten().tolist()
+    if mode == "reflect" and not any(pairs[2:]):
+        return F.pad(x, pairs[:2], mode="reflect")
+    if mode != "constant":
+        raise ValueError(f"no padding of mode '{mode}', only constant, or reflect of the last axis")
+    return F.pad(x, pairs, value=float(constant_val))
+
+
+def _avg_pool(
+    x: Tensor,
+    kernel_sizes: Tensor,
+    strides: Tensor,
+    pad_type: str,
+    pad: Tensor,
+    exclude_padding_from_average: Tensor,
+    ceil_mode: Tensor,
+) -> Tensor:
+    if x.ndim != 4 or pad.any() or ceil_mode:
+        raise ValueError("no average but of two axes, without padding and of whole windows")
+    return F.avg_pool2d(x, kernel_sizes.tolist(), strides.tolist())
+
+
+def _batch_norm(
+    x: Tensor, mean: Tensor, variance: Tensor, gamma: Tensor, beta: Tensor, epsilon: Tensor
+) -> Tensor:
+    return F.batch_norm(x, mean, variance, gamma, beta, eps=float(epsilon))
 
 
 def _layer_norm(
@@ -166,6 +190,10 @@ def _stack(values: Sequence[Tensor], axis: Tensor) -> Tensor:
     return torch.stack(list(values), int(axis))
 
 
+def _range(start: Tensor, end: Tensor, step: Tensor) -> Tensor:
+    return torch.arange(start.item(), end.item(), step.item())
+
+
 def _expand_dims(x: Tensor, axes: Tensor) -> Tensor:
     for axis in sorted(axis % (x.ndim + len(axes)) for axis in axes.tolist()):
         x = x.unsqueeze(axis)
@@ -180,6 +208,14 @@ def _reshape(x: Tensor, shape: Tensor) -> Tensor:
 
 def _cast(x: Tensor, dtype: str) -> Tensor:
     return rounded(x, dtype)
+
+
+def _constexpr_cast(source_val: Tensor, output_dtype: str) -> Tensor:
+    return rounded(source_val, output_dtype)
+
+
+def _select(cond: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    return torch.where(cond, a, b)
 
 
 def _rsqrt(x: Tensor, epsilon: Tensor) -> Tensor:
@@ -203,31 +239,40 @@ def _dequantize(input: Tensor, scale: Tensor) -> Tensor:  # noqa: A002
 
 KERNELS: Mapping[str, Kernel] = {
     "add": lambda x, y: x + y,
+    "avg_pool": _avg_pool,
+    "batch_norm": _batch_norm,
     "cast": _cast,
     "clip": _clip,
     "concat": _concat,
     "constexpr_blockwise_shift_scale": blockwise_shift_scale,
+    "constexpr_cast": _constexpr_cast,
     "constexpr_lut_to_dense": lut_to_dense,
     "conv": _conv,
     "conv_transpose": _conv_transpose,
     "cos": torch.cos,
     "dequantize": _dequantize,
+    "elu": lambda x, alpha: F.elu(x, float(alpha)),
     "expand_dims": _expand_dims,
     "fill": _fill,
+    "floor_div": lambda x, y: torch.div(x, y, rounding_mode="floor"),
     "gather": _gather,
     "gelu": _gelu,
+    "greater_equal": lambda x, y: x >= y,
     "gru": gru,
     "layer_norm": _layer_norm,
     "leaky_relu": lambda x, alpha: F.leaky_relu(x, float(alpha)),
     "linear": _linear,
+    "log": lambda x, epsilon: torch.log(x + epsilon),
     "mul": lambda x, y: x * y,
     "pad": _pad,
     "quantize": _quantize,
+    "range_1d": _range,
     "real_div": lambda x, y: x / y,
     "reduce_mean": _reduce_mean,
     "relu": torch.relu,
     "reshape": _reshape,
     "rsqrt": _rsqrt,
+    "select": _select,
     "shape": lambda x: torch.tensor(x.shape, dtype=torch.int32),
     "sigmoid": torch.sigmoid,
     "silu": _silu,

@@ -72,6 +72,23 @@ def store_integers(program: Any, quantized: Mapping[str, Quantized]) -> None:
         _replace(program, found[key].weight, values)
 
 
+def store_halves(program: Any) -> None:
+    """Store the weights of layers as fp16, where fp16 holds them exactly; they compute in fp32."""
+    block = program.functions["main"]
+    for layer in layers(program):
+        weight = layer.weight
+        half = weight.val.astype(np.float16)
+        if not np.array_equal(half.astype(np.float32), weight.val):
+            continue
+        constant = weight.op
+        with _adding(block) as build:
+            wide = build.constexpr_cast(
+                source_val=half, output_dtype="fp32", before_op=constant, name=weight.name
+            )
+        block.replace_uses_of_var_after_op(anchor_op=constant, old_var=weight, new_var=wide)
+        block.remove_ops([constant])
+
+
 def laid_out(values: Quantized) -> tuple[np.ndarray, Array]:
     """Integers and scales as a program holds them: of as many axes, outputs of a `linear` first."""
     if values.integers.ndim == 2:
