@@ -74,6 +74,8 @@ class Component:
     """The only numbers of frames it has where it is made for a neural engine; empty: any."""
     boundary_layers: tuple[str, ...] = ()
     """Beginnings of the names of layers that read its inputs or write its outputs."""
+    hops: int = 1
+    """Of the host, for which one of its frames stands."""
 
     @property
     def dim(self) -> Dim:
@@ -86,6 +88,12 @@ class Component:
     def shape_of(self, tensor: Tensor, frames: int) -> tuple[int, ...]:
         """The shape of one of its tensors at so many frames."""
         return tensor.concrete({self.dim.name: frames})
+
+    @staticmethod
+    def frames_axis(tensor: Tensor) -> int:
+        """The axis of a tensor that grows with the frames; all others are its channels."""
+        (axis,) = (i for i, size in enumerate(tensor.shape) if not isinstance(size, int))
+        return axis
 
     def sample(self, frames: int, seed: int) -> dict[str, Array]:
         """Random inputs of unit scale at so many frames."""

@@ -130,7 +130,7 @@ def _row(
     told = contract(model.config.family, component.name, host)
     job = ExportJob(component, module, row.precision, out, told, floor_db, integers, samples)
     artifact = _exported(row, job, plan.sources)
-    frame_s = host.hop / host.sample_rate_hz
+    frame_s = component.hops * host.hop / host.sample_rate_hz
     measured = measure(artifact, out, component, reference, few, floor_db=floor_db, frame_s=frame_s)
     return replace(measured, findings=_findings(artifact, out))
 
