@@ -84,9 +84,9 @@ def _floats(program: Any) -> Iterable[bytes]:
 def _holds(held: set[bytes], value: Array) -> bool:
     """Whether the value is there whole, transposed, or row by row, as a table is used.
 
-    Zeros need not be there: the converter leaves out what adds nothing.
+    Zeros and ones need not be there: the converter leaves out what adds nothing, and factors of one.
     """
-    if not value.any():
+    if not value.any() or (value == 1).all():
         return True
     wholes = ([value], [value.T], list(value))
     return any(
