@@ -102,7 +102,8 @@ class Host:
         mixed += (1 - self.denoised_share) * given
         latent = self._sampled(run, given, mixed, first_frame, options)
         features = made(run, "decoder", {"latent": latent}, "features", (160, latent.shape[2]))
-        return self._voiced(run, features, first_frame, options.seed)[: len(wave)] * peak
+        made_level = self._voiced(run, features, first_frame, options.seed)[: len(wave)]
+        return np.asarray(made_level * peak, np.float32)
 
     def mel(self, wave: Array) -> Array:
         """The normalized log mel (1, bands, T) of a wave (N,), T = N / hop."""
@@ -115,7 +116,7 @@ class Host:
     def denoised(self, run: Runners, wave: Array) -> Array:
         """The wave (N,) without noise."""
         level, half = _levelled(wave), _FFT // 2
-        mirrored = np.pad(level, half, mode="reflect")
+        mirrored = np.asarray(np.pad(level, half, mode="reflect"), np.float32)
         found = spectrum.stft(mirrored, _FFT, HOP)[half // HOP :][: len(wave) // HOP].T
         phase = np.angle(found)
         parts = np.stack([np.abs(found), np.cos(phase), np.sin(phase)])

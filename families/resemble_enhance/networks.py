@@ -124,9 +124,9 @@ class Vocoder(nn.Module):
         super().__init__()
         self.conv_pre, self.blocks = univnet.conv_pre, univnet.blocks
         self.conv_post = univnet.conv_post
-        for layer in self.modules():
-            if isinstance(getattr(layer, "clamp", None), tuple):
-                layer.clamp = tuple(map(float, layer.clamp))  # type: ignore[assignment,operator]
+        snakes: Any = [layer for layer in self.modules() if hasattr(layer, "log_alpha")]
+        for snake in snakes:
+            snake.clamp = tuple(map(float, snake.clamp))  # a mixed pair has no ONNX operator
 
     def forward(self, features: Tensor, noise: Tensor) -> Tensor:
         x = self.conv_pre(noise)

@@ -84,7 +84,7 @@ def _floats(program: Any) -> Iterable[bytes]:
 def _holds(held: set[bytes], value: Array) -> bool:
     """Whether the value is there whole, transposed, or row by row, as a table is used.
 
-    Zeros and ones need not be there: the converter leaves out what adds nothing, and factors of one.
+    Zeros and ones need not be there: the converter leaves out what changes nothing.
     """
     if not value.any() or (value == 1).all():
         return True
