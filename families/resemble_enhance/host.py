@@ -108,7 +108,8 @@ class Host:
     def mel(self, wave: Array) -> Array:
         """The normalized log mel (1, bands, T) of a wave (N,), T = N / hop."""
         before = np.concatenate([np.zeros(1, np.float32), wave[:-1]])
-        magnitude = np.abs(spectrum.stft(wave - np.float32(0.97) * before, _MEL_FFT, HOP))
+        emphasized = np.asarray(wave - np.float32(0.97) * before, np.float32)
+        magnitude = np.abs(spectrum.stft(emphasized, _MEL_FFT, HOP))
         level_db = 20 * np.log10(np.maximum(magnitude @ mel_basis(), np.float32(1e-4)))
         scaled = ((level_db + 80) / 95 - self.mel_mean) / self.mel_std
         return np.asarray(scaled.T[None], np.float32)
