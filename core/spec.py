@@ -76,6 +76,8 @@ class Component:
     """Beginnings of the names of layers that read its inputs or write its outputs."""
     hops: int = 1
     """Of the host, for which one of its frames stands."""
+    refused: tuple[tuple[str, str], ...] = ()
+    """Formats that cannot hold it, each with the reason: the operation that it lacks."""
 
     @property
     def dim(self) -> Dim:

@@ -263,6 +263,15 @@ def _refused(arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]
 
 
 @needs_package
+def test_what_nothing_could_prove_is_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build = ["build", str(tmp_path / "out"), "--family", FAMILY, "--untrained", "--size", "tiny"]
+    told = _refused([*build, "--formats", "coreml", "--components", "vocoder"], 2, capsys)
+    assert "coreml cannot hold vocoder" in told and "lacks matmul" in told
+
+
+@needs_package
 def test_a_bundle_is_built_proven_and_restores_at_its_own_rate(tmp_path: Path) -> None:
     bundle, out = tmp_path / "bundle", tmp_path / "out.wav"
     source = Path(__file__).parents[1] / "examples" / "noisy.wav"

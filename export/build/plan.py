@@ -77,6 +77,7 @@ def plan(
     writers = [offered[_accepted("format", name, offered)] for name in formats]
     kinds = [Precision(_accepted("precision", name, list(Precision))) for name in precisions]
     _refuse(writers, kinds, recipe, calibration)
+    _refuse_components(chosen, writers)
     layers = _layers(model, recipe) if recipe else {}
     captured = store.load(calibration) if calibration else None
     if captured and Precision.W8A8 in kinds:
@@ -125,6 +126,14 @@ def _refuse(
         raise UsageError("mixed needs a recipe; give --recipe, a file of `hiresldm search`")
     if Precision.W8A8 in kinds and not calibration:
         raise UsageError("w8a8 needs inputs; give --calibration, a file of `hiresldm calibrate`")
+
+
+def _refuse_components(components: Sequence[Component], writers: Sequence[Exporter]) -> None:
+    for component in components:
+        refused = dict(component.refused)
+        for writer in writers:
+            if why := refused.get(writer.FORMAT):
+                raise UsageError(f"{writer.FORMAT} cannot hold {component.name}: {why}")
 
 
 def _layers(model: Model, recipe: Path) -> Layers:
