@@ -94,6 +94,7 @@ def _session(model: Any) -> Any:
 
     options = ort.SessionOptions()
     options.log_severity_level = 3  # it warns of every initializer that optimisation made idle
+    options.enable_cpu_mem_arena = False  # which grows by doubling, and gives nothing back
     return ort.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
