@@ -65,6 +65,8 @@ class Component:
     """Whether it computes in float32 in every precision, which then says how weights are stored."""
     operations: tuple[str, ...] = ()
     """Operations of the toolkit's own that its network uses, as the writers of files know them."""
+    hops: int = 1
+    """Of the host, for which one of its frames stands."""
     refused: tuple[tuple[str, str], ...] = ()
     """Formats that cannot hold it, each with the reason: the operation that it lacks."""
 
@@ -79,6 +81,12 @@ class Component:
     def shape_of(self, tensor: Tensor, frames: int) -> tuple[int, ...]:
         """The shape of one of its tensors at so many frames."""
         return tensor.concrete({self.dim.name: frames})
+
+    @staticmethod
+    def frames_axis(tensor: Tensor) -> int:
+        """The axis of a tensor that grows with the frames; all others are its channels."""
+        (axis,) = (i for i, size in enumerate(tensor.shape) if not isinstance(size, int))
+        return axis
 
     def sample(self, frames: int, seed: int) -> dict[str, Array]:
         """Random inputs of unit scale at so many frames."""

@@ -23,8 +23,13 @@ class Distance:
     """In words, why there is nothing to compare."""
 
 
-def distance(expected: Array, got: Array, *, least_power: float = 0.0) -> Distance:
-    """Compare outputs (..., channels); a reference below `least_power` is taken to have it."""
+def distance(
+    expected: Array, got: Array, *, least_power: float = 0.0, frames_axis: int = 0
+) -> Distance:
+    """Compare outputs, all of whose axes but that of the frames are channels.
+
+    A reference below `least_power` is taken to have it.
+    """
     if not np.isfinite(expected).all():
         return _broken("the reference itself is not finite")
     if got.shape != expected.shape:
@@ -33,7 +38,7 @@ def distance(expected: Array, got: Array, *, least_power: float = 0.0) -> Distan
         return _broken(f"{np.count_nonzero(~np.isfinite(got))} values are not finite numbers")
     error = np.square(got.astype(np.float64) - expected)
     signal = max(power(expected), least_power)
-    channels = error.reshape(-1, error.shape[-1]).mean(axis=0)
+    channels = error.mean(axis=frames_axis)
     return Distance(
         snr_db=_ratio_db(signal, float(error.mean())),
         channel_db=_ratio_db(signal, float(channels.max())),

@@ -137,8 +137,7 @@ def _run(runners: Runners, manifest: Manifest, wave: Array, frames: int) -> dict
 def _kept(component: Component, outputs: Arrays, share: float) -> Array:
     """Evenly spread frames (T, C) of the part (share) of the first output that holds speech."""
     first = component.outputs[0]
-    (axis,) = (i for i, size in enumerate(first.shape) if not isinstance(size, int))
-    by_frame = np.moveaxis(outputs[first.name], axis, 0)
+    by_frame = np.moveaxis(outputs[first.name], component.frames_axis(first), 0)
     output = by_frame.reshape(len(by_frame), -1)
     frames, channels = round(len(output) * share), output.shape[1]
     count = min(frames, max(2, _KEPT_VALUES // channels))

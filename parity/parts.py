@@ -139,9 +139,9 @@ class PartJudge:
         made: Mapping[str, Array | str],
     ) -> tuple[Row, str]:
         """The row over all kinds of input, and the worst kind: one at fault, if there is any."""
-        limits = self.limits(candidate, part, limit)
-        least = self._least_power(expected)
-        far = {kind: compared(wanted, made[kind], least) for kind, wanted in expected.items()}
+        limits, component = self.limits(candidate, part, limit), self.components[part]
+        least, axis = self._least_power(expected), component.frames_axis(component.outputs[0])
+        far = {kind: compared(wanted, made[kind], least, axis) for kind, wanted in expected.items()}
         told = {
             kind: fault_of(one, limits, speech=kind in inputs.speech()) for kind, one in far.items()
         }
@@ -182,8 +182,9 @@ class PartJudge:
         """The shortest, an odd one and a long one; of buckets the first and last, or all."""
         if artifact.buckets:
             return artifact.buckets if self.full else (artifact.buckets[0], artifact.buckets[-1])
-        dim = self.components[artifact.component].dim
-        return (dim.low, ODD, CHUNK, dim.high) if self.full else (dim.low, ODD, CHUNK)
+        component = self.components[artifact.component]
+        low, high = (component.hops * frames for frames in (component.dim.low, component.dim.high))
+        return (low, ODD, CHUNK, high) if self.full else (low, ODD, CHUNK)
 
     def _steps(self) -> Sequence[int]:
         """Numbers of steps whose loop is run: the default and the next, or all."""
@@ -207,11 +208,11 @@ def fault_of(far: Distance, limits: Limits, *, speech: bool) -> str:
     return ""
 
 
-def compared(wanted: Array, made: Array | str, least_power: float) -> Distance:
+def compared(wanted: Array, made: Array | str, least_power: float, frames_axis: int) -> Distance:
     """The distance of what was made, or its fault in words where nothing was."""
     if isinstance(made, str):
         return Distance(-np.inf, -np.inf, -np.inf, made)
-    return distance(wanted, made, least_power=least_power)
+    return distance(wanted, made, least_power=least_power, frames_axis=frames_axis)
 
 
 def tried(run: Callable[[T], Array], given: T) -> Array | str:

@@ -186,6 +186,16 @@ def test_silence_is_judged_against_speech() -> None:
     assert distance(silence + np.float32(np.nan), silence).fault
 
 
+def test_a_bad_channel_is_found_on_whichever_axis_it_lies() -> None:
+    wanted = np.random.default_rng(0).standard_normal((1, 50, 8)).astype(np.float32)
+    made = wanted.copy()
+    made[..., 3] += np.float32(0.01)
+    by_frame = distance(wanted, made, frames_axis=1)
+    assert by_frame.channel_db == pytest.approx(40, abs=1)
+    turned = distance(wanted.transpose(0, 2, 1), made.transpose(0, 2, 1), frames_axis=2)
+    assert turned.channel_db == pytest.approx(by_frame.channel_db)
+
+
 def test_loosening_needs_a_reason(tmp_path: Path) -> None:
     kept = thresholds.load()
     assert set(kept.floors) == set(Precision)

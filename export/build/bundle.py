@@ -7,7 +7,9 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,9 +20,9 @@ from ...core.errors import BackendMissingError, UsageError
 from ...core.family import Host, as_json, contract
 from ...core.manifest import Manifest
 from ...core.schemes import SCHEMES, Precision
-from ...core.spec import Arrays, Artifact, ExportJob, Runner
+from ...core.spec import Arrays, Artifact, ExportJob
 from ...core.weights import weights_file
-from ...families.checkpoints import Model, load, save_part
+from ...families.checkpoints import Config, Model, load, open_part, save_part
 from ...parity import golden, thresholds
 from ...runtimes import on_torch
 from ..writers.files import settle
@@ -82,8 +84,8 @@ def _write(
     host: Host,
     started: Started,
 ) -> Built:
-    stored = _stored(model, out)
-    measured = _measured(stored, plan, out, started)
+    _store(model, out)
+    measured = _measured(model.config, plan, out, started)
     dropped = dominated(measured)
     kept = tuple(m.artifact for m in measured if m.artifact.path not in dropped)
     manifest = Manifest(
@@ -99,55 +101,64 @@ def _write(
     return Built(manifest, measured, dropped)
 
 
-def _stored(model: Model, out: Path) -> Model:
-    """The model as its fp16 checkpoints in `out` hold it."""
+def _store(model: Model, out: Path) -> None:
+    """Write the model's fp16 checkpoints."""
     for name, part in model.named_children():
         path = out / f"{name}.safetensors"
         save_part(part, model.config, path, torch.float16)
         settle([path], f"{name}.{CHECKPOINT}")
-    return load(out)
 
 
-def _measured(model: Model, plan: Plan, out: Path, started: Started) -> list[Measured]:
-    runners = on_torch.runners(model)
-    seen = {} if plan.calibration else captured_inputs(runners, model.config.host)
-    rows = []
-    for row in plan.rows:
-        started(row)
-        name = row.component.name
+def _measured(config: Config, plan: Plan, out: Path, started: Started) -> list[Measured]:
+    """Every row written and measured, against the model as its checkpoints in `out` hold it.
+
+    Only the component whose turn it is stays in memory: models can be gigabytes.
+    """
+    seen = {} if plan.calibration else _captured(out)
+    measured = []
+    for name, rows in groupby(plan.rows, lambda row: row.component.name):
         captured = plan.calibration.samples(name) if plan.calibration else seen[name]
-        rows.append(_row(row, model, plan, out, captured, runners[name]))
-    return rows
+        _, module = open_part(weights_file(out, name), name)
+        for row in rows:
+            started(row)
+            measured.append(_row(row, module, config, plan, out, captured))
+    return measured
+
+
+def _captured(out: Path) -> dict[str, list[Arrays]]:
+    model = load(out)
+    return captured_inputs(on_torch.runners(model), model.config.host)
 
 
 def _row(
-    row: Row, model: Model, plan: Plan, out: Path, captured: Sequence[Arrays], reference: Runner
+    row: Row, module: Any, config: Config, plan: Plan, out: Path, captured: Sequence[Arrays]
 ) -> Measured:
     few = captured[:: -(-len(captured) // GATED)]
-    job = _job(row, model, plan, out, captured if SCHEMES[row.precision].activations else few)
+    samples = captured if SCHEMES[row.precision].activations else few
+    job = _job(row, module, config, plan, out, samples)
     artifact = _exported(row, job, plan.sources)
-    host = model.config.host
     measured = measure(
         artifact,
         out,
         row.component,
-        reference,
+        on_torch.runner(row.component, module),
         few,
         floor_db=job.floor_db,
-        frame_s=host.hop / host.sample_rate_hz,
+        frame_s=row.component.hops * config.host.hop / config.host.sample_rate_hz,
     )
     return replace(measured, findings=_findings(row, artifact, out))
 
 
-def _job(row: Row, model: Model, plan: Plan, out: Path, samples: Sequence[Arrays]) -> ExportJob:
+def _job(
+    row: Row, module: Any, config: Config, plan: Plan, out: Path, samples: Sequence[Arrays]
+) -> ExportJob:
     name = row.component.name
-    module = model.get_submodule(name)
     return ExportJob(
         row.component,
         module,
         row.precision,
         out,
-        contract(model.config.family, name, model.config.host),
+        contract(config.family, name, config.host),
         _floor_db(row),
         weights_file(out, name),
         quantized(name, module, row.precision, plan.recipe),

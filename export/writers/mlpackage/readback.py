@@ -84,10 +84,10 @@ def _floats(program: Any) -> Iterable[bytes]:
 def _holds(held: set[bytes], value: Array) -> bool:
     """Whether the value is there whole, transposed, or row by row, as a table is used.
 
-    Zeros need not be there: the converter leaves out what adds nothing. Of equal numbers it keeps
-    one.
+    Zeros and ones need not be there: the converter leaves out what changes nothing. Of equal
+    numbers it keeps one.
     """
-    if not value.any():
+    if not value.any() or (value == 1).all():
         return True
     wholes = [[value], [value.T], list(value)]
     if (value == value.flat[0]).all():

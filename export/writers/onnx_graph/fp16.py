@@ -9,6 +9,7 @@ import numpy as np
 
 from ....core.metrics import snr_db
 from ....core.spec import Array, Arrays
+from ..tracing import replace
 
 FP16_MAX = 65_504.0
 HEADROOM = 4.0
@@ -26,31 +27,60 @@ def to_fp16(model: Any, samples: Sequence[Arrays], floor_db: float) -> tuple[Any
     half = _converted(model, islands, set())
     types: set[str] = set()
     candidates = {node.op_type for node in model.graph.node}
+
+    def nearness(kind: str) -> float:
+        """With one more type of operator in float32; a trial is as large as the file."""
+        return _worst_db(expected, run(_converted(model, islands, types | {kind}), samples))
+
     while _worst_db(expected, run(half, samples)) < floor_db and candidates - types:
-        trials = {t: _converted(model, islands, types | {t}) for t in sorted(candidates - types)}
-        best = max(trials, key=lambda t: _worst_db(expected, run(trials[t], samples)))
-        types.add(best)
-        half = trials[best]
+        types.add(max(sorted(candidates - types), key=nearness))
+        half = _converted(model, islands, types)
     named = [node.name for node in model.graph.node if node.op_type in types]
     return half, sorted({*islands, *named})
 
 
 def peaks(model: Any, samples: Sequence[Arrays]) -> dict[str, float]:
-    """Largest magnitude of every tensor inside the graph over the samples, by its name."""
+    """Largest magnitude of every float tensor inside the graph over the samples, by its name.
+
+    The graph itself finds them, tensor by tensor: together they can be gigabytes.
+    """
+    nodes, outputs = list(model.graph.node), list(model.graph.output)
+    floats = _floats(model)
+    for name in floats:
+        model.graph.node.extend(_peak(name))
+    replace(model.graph.output, [_value(name + _PEAK) for name in floats])
+    session = _session(model)
+    replace(model.graph.node, nodes)
+    replace(model.graph.output, outputs)
+    found = [session.run(None, dict(sample)) for sample in samples]
+    return dict(zip(floats, np.max(np.asarray(found), axis=0, initial=0.0).tolist(), strict=True))
+
+
+_PEAK = ".peak"
+
+
+def _floats(model: Any) -> list[str]:
+    """The names of the float tensors that nodes make, as an engine knows their types."""
+    outputs = list(model.graph.output)
+    names = dict.fromkeys(name for node in model.graph.node for name in node.output if name)
+    replace(model.graph.output, [_value(name) for name in names])
+    found = _session(model).get_outputs()
+    replace(model.graph.output, outputs)
+    return [output.name for output in found if output.type == "tensor(float)"]
+
+
+def _value(name: str) -> Any:
     import onnx
 
-    probed = onnx.ModelProto.FromString(model.SerializeToString())
-    known = {output.name for output in probed.graph.output}
-    inside = [name for node in model.graph.node for name in node.output if name not in known]
-    probed.graph.output.extend(onnx.ValueInfoProto(name=name) for name in inside)
-    names = [output.name for output in probed.graph.output]
-    largest = dict.fromkeys(names, 0.0)
-    session = _session(probed)
-    for sample in samples:
-        for name, value in zip(names, session.run(names, dict(sample)), strict=True):
-            if value.dtype == np.float32 and value.size:
-                largest[name] = max(largest[name], float(np.abs(value).max()))
-    return largest
+    return onnx.ValueInfoProto(name=name)
+
+
+def _peak(name: str) -> list[Any]:
+    """Nodes that find the largest magnitude of a tensor."""
+    from onnx.helper import make_node
+
+    size, peak = f"{name}.magnitude", name + _PEAK
+    return [make_node("Abs", [name], [size]), make_node("ReduceMax", [size], [peak], keepdims=0)]
 
 
 def run(model: Any, samples: Sequence[Arrays]) -> list[Array]:
@@ -64,6 +94,7 @@ def _session(model: Any) -> Any:
 
     options = ort.SessionOptions()
     options.log_severity_level = 3  # it warns of every initializer that optimisation made idle
+    options.enable_cpu_mem_arena = False  # which grows by doubling, and gives nothing back
     return ort.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
