@@ -164,7 +164,7 @@ def main(model: Any) -> Any:
     [
         (lambda model: setattr(model.description.output[0], "name", "z"), "z is the result of no"),
         (lambda model: setattr(main(model)[-1], "type", "re\nlu"), r"type re\\nlu; known"),
-        (lambda model: setattr(main(model)[-1], "type", "fill"), "type fill; known"),
+        (lambda model: setattr(main(model)[-1], "type", "non_zero"), "type non_zero; known"),
         (lambda model: main(model)[0].ClearField("outputs"), "cannot be read"),
     ],
 )

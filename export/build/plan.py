@@ -134,14 +134,6 @@ def _refuse_components(components: Sequence[Component], writers: Sequence[Export
                 raise UsageError(f"{writer.FORMAT} cannot hold {component.name}: {why}")
 
 
-def _refuse_components(components: Sequence[Component], writers: Sequence[Exporter]) -> None:
-    for component in components:
-        refused = dict(component.refused)
-        for writer in writers:
-            if why := refused.get(writer.FORMAT):
-                raise UsageError(f"{writer.FORMAT} cannot hold {component.name}: {why}")
-
-
 def _layers(model: Model, recipe: Path) -> Layers:
     read = recipes.load(recipe)
     read.require(quantizable(model))
