@@ -89,7 +89,7 @@ def restore(
         bool, typer.Option("-q", "--quiet", help="Print warnings and errors only.")
     ] = False,
 ) -> None:
-    """Restore speech from IN to OUT: at the model's rate, 48 kHz, every channel, as long as it was."""
+    """Restore speech from IN to OUT: at the model's 48 kHz, every channel, as long as it was."""
     from ..audio.files import Wanted
     from ..audio.writer import Form
     from . import restoring
