@@ -23,7 +23,7 @@ _LATENT_NOISE, _VOCODER_NOISE = 0, 1
 _BEHIND = 10
 """Frames of zeros behind the vocoder's features."""
 PIECE, AROUND = 64, 16
-"""Frames that the vocoder makes at a time, which is a matter of memory (3.5 MB a frame), and those
+"""Frames that the vocoder makes at a time, as its kernels take much memory for each, and those
 on both sides that it also sees: with these the pieces are what the whole would be, to 130 dB."""
 _HALFWAY = 0.5436890126920764
 """The root of b + b^2 + b^3 = 1: half of the way is made in the first quarter of the steps."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,9 +45,10 @@ def peaks(model: Any, samples: Sequence[Arrays]) -> dict[str, float]:
     The graph itself finds them, tensor by tensor: together they can be gigabytes.
     """
     nodes, outputs = list(model.graph.node), list(model.graph.output)
-    floats = _floats(model)
-    for name in floats:
-        model.graph.node.extend(_peak(name))
+    floats = dict.fromkeys(_floats(model))
+    # At once after each node: an engine keeps what is still to be looked at.
+    looked = [(node, *_peaks_of(node, floats)) for node in nodes]
+    replace(model.graph.node, [node for group in looked for node in group])
     replace(model.graph.output, [_value(name + _PEAK) for name in floats])
     session = _session(model)
     replace(model.graph.node, nodes)
@@ -75,12 +76,15 @@ def _value(name: str) -> Any:
     return onnx.ValueInfoProto(name=name)
 
 
-def _peak(name: str) -> list[Any]:
-    """Nodes that find the largest magnitude of a tensor."""
+def _peaks_of(node: Any, floats: Collection[str]) -> Iterator[Any]:
+    """Nodes that find the largest magnitude of what a node makes."""
     from onnx.helper import make_node
 
-    size, peak = f"{name}.magnitude", name + _PEAK
-    return [make_node("Abs", [name], [size]), make_node("ReduceMax", [size], [peak], keepdims=0)]
+    for name in node.output:
+        if name in floats:
+            size = f"{name}.magnitude"
+            yield make_node("Abs", [name], [size])
+            yield make_node("ReduceMax", [size], [name + _PEAK], keepdims=0)
 
 
 def run(model: Any, samples: Sequence[Arrays]) -> list[Array]:
@@ -95,6 +99,8 @@ def _session(model: Any) -> Any:
     options = ort.SessionOptions()
     options.log_severity_level = 3  # it warns of every initializer that optimisation made idle
     options.enable_cpu_mem_arena = False  # which grows by doubling, and gives nothing back
+    # In the order of the graph: the default one keeps what is looked at until the end.
+    options.execution_order = ort.ExecutionOrder.PRIORITY_BASED
     return ort.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
