@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from ..core.audio import RATE_HZ
+from ..core.calls import Call, noting
 from ..core.restorer import Restorer, Wrap, as_it_is
-from ..core.spec import Arrays, Component, Runner
+from ..core.spec import Component
 from ..families.checkpoints import Model
 from ..runtimes import on_torch
 from .cases import Case
@@ -24,9 +24,9 @@ def capture(model: Model, cases: Iterable[Case], *, seed: int) -> list[Sample]:
     What runs at every step is kept at each step of every table, what comes before it sees the same
     in each table, so once; what comes after from one table, each in its turn.
     """
-    calls: list[tuple[str, Arrays]] = []
+    calls: list[Call] = []
     captured: list[Sample] = []
-    restorer = restorer_of(model, lambda name, run: _recording(name, run, calls))
+    restorer = restorer_of(model, noting(calls))
     tables = list(restorer.host.schedules) or [restorer.host.default_steps]
     for index, case in enumerate(cases):
         captured.append(Sample(_about(case, HOST), {"wave": case.damaged}))
@@ -34,9 +34,9 @@ def capture(model: Model, cases: Iterable[Case], *, seed: int) -> list[Sample]:
             restorer(case.damaged, RATE_HZ, steps=steps, seed=seed + index)
             wanted = _wanted(model.components, turn, turn == index % len(tables))
             captured += [
-                Sample(_origin(case, name, steps, inputs, wanted), inputs)
-                for name, inputs in calls
-                if name in wanted
+                Sample(_origin(case, call, steps, wanted), call.inputs)
+                for call in calls
+                if call.component in wanted
             ]
             calls.clear()
     return captured
@@ -50,14 +50,6 @@ def restorer_of(model: Model, wrap: Wrap = as_it_is) -> Restorer:
     return Restorer(on_torch.runners(model), host, wrap=wrap)
 
 
-def _recording(name: str, run: Runner, calls: list[tuple[str, Arrays]]) -> Runner:
-    def call(inputs: Arrays) -> dict[str, Any]:
-        calls.append((name, dict(inputs)))
-        return run(inputs)
-
-    return call
-
-
 def _wanted(components: Sequence[Component], turn: int, is_own: bool) -> dict[str, bool]:
     """Components to keep inputs of, and whether these depend on the sampler's table."""
     sampled = [component.per_step for component in components]
@@ -69,13 +61,12 @@ def _wanted(components: Sequence[Component], turn: int, is_own: bool) -> dict[st
     return wanted
 
 
-def _origin(
-    case: Case, part: str, steps: int, inputs: Arrays, sampled: Mapping[str, bool]
-) -> Origin:
-    if not sampled[part]:
-        return _about(case, part)
-    time = float(inputs["time"][0]) if "time" in inputs else None
-    return replace(_about(case, part), steps=steps, time=time)
+def _origin(case: Case, call: Call, steps: int, sampled: Mapping[str, bool]) -> Origin:
+    about = _about(case, call.component)
+    if not sampled[call.component]:
+        return about
+    time = float(call.inputs["time"][0]) if "time" in call.inputs else None
+    return replace(about, steps=steps, time=time)
 
 
 def _about(case: Case, part: str) -> Origin:

@@ -145,8 +145,7 @@ class ExportJob:
     dict, the weights that are stored as integers, the same ones for every format; `calibration`
     holds captured inputs for precisions that quantize activations. `contract` is what the file
     itself tells of its host; `checkpoint` is the file of the same weights, where one lies below
-    `out`; a format that chooses what stays float32 comes within `floor_db` of
-    PyTorch.
+    `out`; a format that chooses what stays float32 comes within `floor_db` of PyTorch.
     """
 
     component: Component

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .spec import Array
 
 Complex = NDArray[np.complex64]
+Real = NDArray[np.float64]
 
 
 def stft(wave: Array, n_fft: int, hop: int) -> Complex:
@@ -50,6 +51,13 @@ def expand(compressed: Array, exponent: float) -> np.ndarray:
     bins = compressed.shape[-1] // 2
     spectrum = compressed[..., :bins] + 1j * compressed[..., bins:]
     return spectrum * np.abs(spectrum) ** np.float32(1 / exponent - 1)
+
+
+def triangles(bins_hz: Real, low_hz: Real, centre_hz: Real, high_hz: Real) -> Real:
+    """Filters (bins, bands) of height one at their centres, zero from both ends on."""
+    rise = (bins_hz[:, None] - low_hz) / (centre_hz - low_hz)
+    fall = (high_hz - bins_hz[:, None]) / (high_hz - centre_hz)
+    return np.maximum(0.0, np.minimum(rise, fall))
 
 
 @cache

@@ -6,17 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..core.calls import Call, noting
 from ..core.family import Host, Runners
 from ..core.restorer import Restorer
-from ..core.spec import Array, Arrays, Runner
-
-
-@dataclass(frozen=True)
-class Call:
-    """What a part was given and what it gave."""
-
-    inputs: Arrays
-    outputs: Arrays
+from ..core.spec import Array
 
 
 @dataclass(frozen=True)
@@ -29,24 +22,18 @@ class Trace:
 
 def trace(runners: Runners, host: Host, wave: Array, *, steps: int | None = None) -> Trace:
     """Restore a wave (N,) at the host's rate in one chunk at its own level, noting every call."""
-    calls: dict[str, list[Call]] = {name: [] for name in runners}
+    calls: list[Call] = []
     # Without context the components see the frames of the wave and no others.
     restorer = Restorer(
         runners,
         host,
         chunk_s=1.0 + len(wave) / host.sample_rate_hz,
         context_s=0.0,
-        wrap=lambda name, runner: _noting(runner, calls[name]),
+        wrap=noting(calls),
     )
     stream = restorer.stream([host.loudness_lufs or 0.0], steps=steps)
     restored = np.concatenate([stream.process(wave[:, None]), stream.flush()])[:, 0]
-    return Trace(calls, restored)
-
-
-def _noting(runner: Runner, calls: list[Call]) -> Runner:
-    def run(inputs: Arrays) -> dict[str, Array]:
-        outputs = runner(inputs)
-        calls.append(Call(dict(inputs), outputs))
-        return outputs
-
-    return run
+    by_name: dict[str, list[Call]] = {name: [] for name in runners}
+    for call in calls:
+        by_name[call.component].append(call)
+    return Trace(by_name, restored)

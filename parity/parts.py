@@ -8,11 +8,12 @@ from typing import TypeVar
 
 import numpy as np
 
+from ..core.calls import Call
 from ..core.family import Host
 from ..core.spec import Array, Artifact, Component, Runner
 from . import inputs
 from .candidates import Candidate
-from .captured import Call, Trace, trace
+from .captured import Trace, trace
 from .distance import Distance, distance, power
 from .rows import LIMIT_DB, Row, Status
 from .thresholds import Thresholds

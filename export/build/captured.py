@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...core.calls import Call, noting
 from ...core.family import Host, Runners
 from ...core.restorer import Restorer
-from ...core.spec import Array, Arrays, Runner
+from ...core.spec import Array, Arrays
 
 STEPS = 2
 SECONDS = 1.5
@@ -17,19 +18,11 @@ def captured_inputs(runners: Runners, host: Host) -> dict[str, list[Arrays]]:
 
     A sampler takes two steps, or the fewest above that are offered.
     """
-    seen: dict[str, list[Arrays]] = {name: [] for name in runners}
-
-    def noting(name: str, runner: Runner) -> Runner:
-        def run(arrays: Arrays) -> dict[str, Array]:
-            seen[name].append(dict(arrays))
-            return runner(arrays)
-
-        return run
-
+    calls: list[Call] = []
     steps = min((count for count in host.schedules if count >= STEPS), default=None)
     rate_hz = host.sample_rate_hz
-    Restorer(runners, host, wrap=noting)(voice(rate_hz), rate_hz, steps=steps)
-    return seen
+    Restorer(runners, host, wrap=noting(calls))(voice(rate_hz), rate_hz, steps=steps)
+    return {name: [call.inputs for call in calls if call.component == name] for name in runners}
 
 
 def voice(rate_hz: int) -> Array:

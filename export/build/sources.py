@@ -8,7 +8,7 @@ from pathlib import Path
 from ... import families
 from ...core import manifest as bundles
 from ...core.errors import UsageError
-from ...core.family import Host
+from ...core.family import Family, Host
 from ...families.checkpoints import Model, load
 from ...runtimes.restorer import EMBEDDED_BUNDLE
 
@@ -38,7 +38,7 @@ def model_of(
             f"no weights of {declared.name} come with the toolkit; give --weights FILE"
         )
     if weights is not None and weights.is_file():
-        return _published(declared.name, weights)
+        return _published(declared, weights)
     model = load(weights or EMBEDDED_BUNDLE)
     if family is not None and model.config.family != family:
         raise UsageError(f"{weights} holds a {model.config.family}, not a {family}")
@@ -61,11 +61,10 @@ def host_of(
     return host.offering(steps or sorted(host.schedules), default or host.default_steps)
 
 
-def _published(family: str, weights: Path) -> Model:
-    declared = families.find(family)
-    if declared.published is None:
+def _published(family: Family, weights: Path) -> Model:
+    if family.published is None:
         raise UsageError(
-            f"{weights} is a file; weights of {family} are a folder, a run or a bundle"
+            f"{weights} is a file; weights of {family.name} are a folder, a run or a bundle"
         )
-    model: Model = declared.published(weights)
+    model: Model = family.published(weights)
     return model

@@ -37,13 +37,16 @@ def check_floats(
     Weights that are equal to each other may lie in the file once.
     """
     for name, weight in meant.items():
-        found = [got[name]] if name in got else [one for one in got.values() if _alike(one, weight)]
-        if not found:
-            raise ParityError(f"{path}: does not hold {name}")
-        error = min(np.abs(one.reshape(weight.shape) - weight).max(initial=0.0) for one in found)
-        if not error <= slack * np.abs(weight).max(initial=0.0):
+        limit = slack * np.abs(weight).max(initial=0.0)
+        if name not in got:
+            if not any(_error(one, weight) <= limit for one in got.values()):
+                raise ParityError(f"{path}: does not hold {name}")
+        elif not (error := _error(got[name], weight)) <= limit:
             raise ParityError(f"{path}: {name} was stored with an error of {error:.3g}")
 
 
-def _alike(one: np.ndarray, other: np.ndarray) -> bool:
-    return one.size == other.size and one.ndim > 1
+def _error(held: np.ndarray, weight: np.ndarray) -> float:
+    """The largest difference; infinite between weights of other sizes."""
+    if held.size != weight.size:
+        return np.inf
+    return float(np.abs(held.reshape(weight.shape) - weight).max(initial=0.0))

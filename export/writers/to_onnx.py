@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import UsageError
-from ...core.schemes import Precision
+from ...core.schemes import SCHEMES, Precision
 from ...core.spec import Arrays, Artifact, ExportJob
 from .files import described, settle
 from .onnx_graph.floats import narrow, refer
@@ -32,14 +32,7 @@ from .roundtrip import check_floats, check_integers
 from .tracing import TRANSPOSED, strip_names, trace
 
 FORMAT = "onnx"
-PRECISIONS = (
-    Precision.FP32,
-    Precision.FP16,
-    Precision.INT8,
-    Precision.INT4,
-    Precision.W8A8,
-    Precision.MIXED,
-)
+PRECISIONS = tuple(kind for kind, scheme in SCHEMES.items() if not scheme.palette)
 FP32_BITS = 16
 """A weight of an fp32 part takes this much on disk: it lies in the checkpoint, as fp16."""
 SLACK = {Precision.FP16: 2.0**-11}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import ParityError, UsageError
-from ...core.schemes import Precision
+from ...core.schemes import SCHEMES, Precision
 from ...core.spec import Artifact, ExportJob
 from .files import described, settle
 from .onnx_graph.integers import by_key, store_integers, unpack
@@ -21,14 +21,7 @@ from .roundtrip import check_integers
 from .tracing import trace
 
 FORMAT = "openvino"
-PRECISIONS = (
-    Precision.FP32,
-    Precision.FP16,
-    Precision.INT8,
-    Precision.INT4,
-    Precision.W8A8,
-    Precision.MIXED,
-)
+PRECISIONS = tuple(kind for kind, scheme in SCHEMES.items() if not scheme.palette)
 # Depthwise convolutions quantized per channel compute NaN, or do not compile at all.
 NEVER_QUANTIZED = ("GroupConvolution",)
 

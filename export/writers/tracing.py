@@ -124,15 +124,16 @@ def _name_weights(model: Any, module: Any) -> None:
     from onnx import numpy_helper
 
     held = {initializer.name for initializer in model.graph.initializer}
+    state = module.state_dict()
     left = {
         key: value.detach().numpy()
-        for key, value in module.state_dict().items()
+        for key, value in state.items()
         if key not in held and value.ndim > 1
     }
     names = {}
-    for initializer in model.graph.initializer if left else ():
-        content = _content(numpy_helper.to_array(initializer))
-        if initializer.name not in module.state_dict() and (found := _named(content, left)):
+    unknown = [one for one in model.graph.initializer if one.name not in state]
+    for initializer in unknown if left else ():
+        if found := _named(_content(numpy_helper.to_array(initializer)), left):
             del left[found.removesuffix(TRANSPOSED)]
             names[initializer.name] = initializer.name = found
     for node in model.graph.node:

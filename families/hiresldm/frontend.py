@@ -101,9 +101,7 @@ def mel_basis(front: FrontEnd) -> Array:
     spacing_hz = front.sample_rate_hz / front.n_fft
     low = np.minimum(edges_hz[:-2], edges_hz[1:-1] - spacing_hz)
     high = np.maximum(edges_hz[2:], edges_hz[1:-1] + spacing_hz)
-    rise = (bin_hz[:, None] - low) / (edges_hz[1:-1] - low)
-    fall = (high - bin_hz[:, None]) / (high - edges_hz[1:-1])
-    basis = np.maximum(0.0, np.minimum(rise, fall))
+    basis = spectrum.triangles(bin_hz, low, edges_hz[1:-1], high)
     return np.asarray(basis / basis.sum(0), np.float32)
 
 

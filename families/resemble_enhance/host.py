@@ -183,11 +183,10 @@ def mel_basis() -> Array:
     top = 15 + np.log(RATE_HZ / 2000) * 27 / np.log(6.4)
     mels = np.linspace(0, top, MELS + 2)
     edges_hz = np.where(mels < 15, mels * 200 / 3, 1000 * 6.4 ** ((mels - 15) / 27))
-    bin_hz = np.linspace(0, RATE_HZ / 2, _MEL_FFT // 2 + 1)[:, None]
-    rise = (bin_hz - edges_hz[:-2]) / np.diff(edges_hz)[:-1]
-    fall = (edges_hz[2:] - bin_hz) / np.diff(edges_hz)[1:]
-    area = (edges_hz[2:] - edges_hz[:-2]) / 2
-    return np.asarray(np.maximum(0, np.minimum(rise, fall)) / area, np.float32)
+    bin_hz = np.linspace(0, RATE_HZ / 2, _MEL_FFT // 2 + 1)
+    low, centre, high = edges_hz[:-2], edges_hz[1:-1], edges_hz[2:]
+    basis = spectrum.triangles(bin_hz, low, centre, high)
+    return np.asarray(basis / ((high - low) / 2), np.float32)
 
 
 def _levelled(wave: Array) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...core.family import Options, Runners, Stepless, made
 from ...core.spec import Array, Component, Dim, Tensor
-from ...core.spectrum import hann, windowed
+from ...core.spectrum import hann, triangles, windowed
 
 RATE_HZ, N_FFT, HOP, MELS = 44_100, 2048, 441, 128
 SHORTEST = 64
@@ -85,10 +85,9 @@ def mel_basis() -> Array:
     """Triangular filters (1025, 128) on the scale of HTK, from 0 Hz on, each of height one."""
     top = 2595.0 * np.log10(1.0 + RATE_HZ / 2 / 700.0)
     edges_hz = 700.0 * (10.0 ** (np.linspace(0.0, top, MELS + 2) / 2595.0) - 1.0)
-    bins_hz = np.linspace(0.0, RATE_HZ / 2, N_FFT // 2 + 1)[:, None]
-    rise = (bins_hz - edges_hz[:-2]) / np.diff(edges_hz)[:-1]
-    fall = (edges_hz[2:] - bins_hz) / np.diff(edges_hz)[1:]
-    return np.asarray(np.maximum(0.0, np.minimum(rise, fall)), np.float32)
+    bins_hz = np.linspace(0.0, RATE_HZ / 2, N_FFT // 2 + 1)
+    basis = triangles(bins_hz, edges_hz[:-2], edges_hz[1:-1], edges_hz[2:])
+    return np.asarray(basis, np.float32)
 
 
 def normalized(log_mel: Array) -> Array:
