@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
@@ -102,17 +103,30 @@ class Family:
     """A model that the toolkit carries: `families/<name>/` declares it as `FAMILY`.
 
     `host` is the class of its hosts, `components` names its components in the order in which audio
-    passes them. `outline` gives the networks of a configuration without weights, `untrained` with
-    random ones, `published` with those of a file that others made (None: there are none). Torch is
-    imported by these three alone; they raise `IntegrityError` for what they cannot read.
+    passes them. `networks` is the module that torch is imported by, when networks are needed: it
+    has the functions `outline`, `untrained` and, where others publish weights, `published`.
     """
 
     name: str
     host: type[Any]
     components: Callable[[Any], tuple[Component, ...]]
-    outline: Callable[[str], Any]
-    untrained: Callable[[str | None], Any]
-    published: Callable[[Path], Any] | None = None
+    networks: str
+
+    def outline(self, config: str) -> Any:
+        """The networks of a configuration, without weights; raises ValueError for another text."""
+        return import_module(self.networks).outline(config)
+
+    def untrained(self, size: str | None) -> Any:
+        """The networks with random weights; raises `UsageError` for a size that there is not."""
+        return import_module(self.networks).untrained(size)
+
+    @property
+    def published(self) -> Callable[[Path], Any] | None:
+        """What reads a file that others made, None where nobody does.
+
+        It raises `IntegrityError` for a file that it cannot read.
+        """
+        return getattr(import_module(self.networks), "published", None)
 
     def names(self, host: Host) -> tuple[str, ...]:
         """The names of the components."""
@@ -127,6 +141,13 @@ def accepted_steps(host: Host, steps: int | None) -> int:
         accepted = ", ".join(map(str, offered))
         raise UsageError(f"{chosen} steps are not offered by this model; accepted: {accepted}")
     return chosen
+
+
+def check_offer(steps: Sequence[int], default: int) -> None:
+    """Raise `UsageError` unless the steps to offer are 1 or more each, the default among them."""
+    if not steps or min(steps) < 1 or default not in steps:
+        accepted = ", ".join(map(str, steps)) or "none"
+        raise UsageError(f"{default} default steps; accepted of those offered: {accepted}")
 
 
 def made(

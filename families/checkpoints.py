@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as shortened
 from typing import Protocol
 
 import torch
@@ -54,6 +55,18 @@ class OneSize:
     def to_json(self) -> str:
         """No values."""
         return "{}"
+
+    def check_json(self, text: str) -> None:
+        """Raise ValueError unless `text` has no values either."""
+        if values := strict.parsed(text):
+            raise ValueError(
+                f"{self.name} has no sizes to choose, but is given {shortened(values)}"
+            )
+
+    def check_size(self, size: str | None) -> None:
+        """Raise `UsageError` where a size is asked for."""
+        if size is not None:
+            raise UsageError(f"{self.name} has one size; --size {size} cannot be chosen")
 
 
 class Model(nn.Module):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from reprlib import repr as shortened
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...core import strict
 from ...core.errors import IntegrityError, reason
 from ..checkpoints import Model, OneSize
 from ..gru import Gru
@@ -22,18 +20,19 @@ _BEGINS = ("Conv", "ConvTranspose", "PRelu", "MatMul", "GRU", "Mul")
 """Operators that, where they have weights, are a layer; `Add` has its bias."""
 _EPSILON = 1e-5
 """Of torch's batch norms."""
+CONFIG = OneSize("gtcrn", "gtcrn", Host())
 
 
 def outline(config: str) -> Model:
     """The model without memory for its weights; raises ValueError for values: it has none."""
-    if values := strict.parsed(config):
-        raise ValueError(f"GTCRN has no sizes to choose, but these are given: {shortened(values)}")
+    CONFIG.check_json(config)
     with torch.device("meta"):
         return _model()
 
 
-def untrained() -> Model:
-    """The model with random weights, the same ones each time."""
+def untrained(size: str | None = None) -> Model:
+    """The model with random weights, the same ones each time; raises `UsageError` for a size."""
+    CONFIG.check_size(size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = _model().eval()
@@ -70,7 +69,7 @@ def published(path: Path) -> Model:
 
 
 def _model() -> Model:
-    model = Model(OneSize("gtcrn", "gtcrn", Host()))
+    model = Model(CONFIG)
     model.enhancer = Gtcrn()
     return model
 

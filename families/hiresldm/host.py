@@ -9,8 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from ...core import noise
-from ...core.errors import UsageError
-from ...core.family import Options, Runners, made
+from ...core.family import Options, Runners, check_offer, made
 from ...core.sampler import Sample, ddim, timesteps
 from ...core.spec import Array
 from .frontend import FrontEnd, istft, log_mel, stft
@@ -56,9 +55,7 @@ class Host:
 
     def offering(self, steps: Sequence[int], default: int) -> Self:
         """The host with other numbers of steps; raises `UsageError` for what it cannot offer."""
-        if not steps or min(steps) < 1 or default not in steps:
-            accepted = ", ".join(map(str, steps)) or "none"
-            raise UsageError(f"{default} default steps; accepted of those offered: {accepted}")
+        check_offer(steps, default)
         return replace(self, schedules=schedules(sorted(steps)), default_steps=default)
 
     def process(self, run: Runners, wave: Array, first_frame: int, options: Options) -> Array:

@@ -10,7 +10,7 @@ from torch import Tensor
 from ...core.errors import IntegrityError, reason
 from .. import checkpoints
 from . import torch_frontend as frontend
-from .config import ModelConfig
+from .config import EDGE, ModelConfig, named
 from .decoder import Decoder
 from .denoiser import Denoiser
 from .encoder import Encoder
@@ -58,6 +58,11 @@ def outline(config: str) -> Model:
             return Model(wanted)
     except (RuntimeError, TypeError, ValueError, ArithmeticError) as error:
         raise ValueError(f"no networks have the sizes it names: {reason(error)}") from error
+
+
+def untrained(size: str | None) -> Model:
+    """The model with random weights; raises `UsageError` for a size that there is not."""
+    return Model(named(size or EDGE.name)).eval()
 
 
 def load(folder: Path) -> Model:

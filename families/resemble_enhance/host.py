@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core import noise, spectrum
 from ...core.errors import UsageError
-from ...core.family import Options, Runners, made
+from ...core.family import Options, Runners, check_offer, made
 from ...core.spec import Array
 
 RATE_HZ, HOP, MELS, LATENT, NOISE, WAVES = 44_100, 420, 128, 64, 128, 128
@@ -83,9 +83,7 @@ class Host:
 
     def offering(self, steps: Sequence[int], default: int) -> Self:
         """The host with other numbers of steps; raises `UsageError` for what it cannot offer."""
-        if default not in steps:
-            accepted = ", ".join(map(str, steps)) or "none"
-            raise UsageError(f"{default} default steps; accepted of those offered: {accepted}")
+        check_offer(steps, default)
         chosen = {count: schedule(count) for count in sorted(steps)}
         return replace(self, schedules=chosen, default_steps=default)
 

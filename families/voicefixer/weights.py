@@ -5,13 +5,11 @@ from __future__ import annotations
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from reprlib import repr as shortened
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ...core import strict
 from ...core.errors import IntegrityError, UsageError, reason
 from ..checkpoints import Model, OneSize
 from .host import Host
@@ -22,18 +20,19 @@ VOCODER = "model.ckpt-1490000_trimed.pt"
 _ELSEWHERE = Path("../../synthesis_module/44100")
 """Where the package keeps it, from the folder of the other one."""
 _PREFIX = "generator."
+CONFIG = OneSize("voicefixer", "voicefixer", Host())
 
 
 def outline(config: str) -> Model:
     """The model without memory for its weights; raises ValueError for values: it has none."""
-    if values := strict.parsed(config):
-        raise ValueError(f"VoiceFixer has no sizes to choose, but is given {shortened(values)}")
+    CONFIG.check_json(config)
     with torch.device("meta"):
         return _model(*originals())
 
 
-def untrained() -> Model:
-    """The model with random weights, the same ones each time."""
+def untrained(size: str | None = None) -> Model:
+    """The model with random weights, the same ones each time; raises `UsageError` for a size."""
+    CONFIG.check_size(size)
     return _model(*drawn()).eval()
 
 
@@ -66,7 +65,7 @@ def published(path: Path) -> Model:
 
 
 def _model(restorer: nn.Module, vocoder: nn.Module) -> Model:
-    model = Model(OneSize("voicefixer", "voicefixer", Host()))
+    model = Model(CONFIG)
     model.analysis, model.vocoder = exportable(restorer, vocoder)
     return model
 
