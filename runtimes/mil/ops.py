@@ -50,9 +50,7 @@ def _conv(
     groups: Tensor,
     bias: Tensor | None = None,
 ) -> Tensor:
-    run: Callable[..., Tensor] | None = {3: F.conv1d, 4: F.conv2d}.get(x.ndim)
-    if run is None or pad_type not in ("custom", "valid"):
-        raise ValueError(f"no {x.ndim - 2}-d convolution with padding '{pad_type}'")
+    run = _of_axes({3: F.conv1d, 4: F.conv2d}, x, pad_type)
     padded = _pad(x, pad, "constant", torch.tensor(0.0)) if pad_type == "custom" else x
     return run(padded, weight, bias, strides.tolist(), 0, dilations.tolist(), int(groups))
 
@@ -68,9 +66,7 @@ def _conv_transpose(
     bias: Tensor | None = None,
 ) -> Tensor:
     """Padding cuts from both sides of every axis of the result."""
-    run: Callable[..., Tensor] | None = {3: F.conv_transpose1d, 4: F.conv_transpose2d}.get(x.ndim)
-    if run is None or pad_type not in ("custom", "valid"):
-        raise ValueError(f"no transposed {x.ndim - 2}-d convolution with padding '{pad_type}'")
+    run = _of_axes({3: F.conv_transpose1d, 4: F.conv_transpose2d}, x, pad_type, "transposed ")
     whole = run(x, weight, bias, strides.tolist(), 0, 0, int(groups), dilations.tolist())
     if pad_type == "valid":
         return whole
@@ -78,6 +74,15 @@ def _conv_transpose(
     for axis, ((begin, end), size) in enumerate(cuts, start=2):
         whole = whole.narrow(axis, begin, size - end - begin)
     return whole
+
+
+def _of_axes(
+    kernels: Mapping[int, Callable[..., Tensor]], x: Tensor, pad_type: str, kind: str = ""
+) -> Callable[..., Tensor]:
+    """The kernel for as many axes as `x` has; raises ValueError where there is none."""
+    if x.ndim not in kernels or pad_type not in ("custom", "valid"):
+        raise ValueError(f"no {kind}{x.ndim - 2}-d convolution with padding '{pad_type}'")
+    return kernels[x.ndim]
 
 
 def _pad(x: Tensor, pad: Tensor, mode: str, constant_val: Tensor) -> Tensor:
