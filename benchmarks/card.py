@@ -30,11 +30,13 @@ def card(root: Path = ROOT) -> str:
     return readme.fill((root / TEMPLATE).read_text(encoding="utf-8"), root, TABLES)
 
 
-def parts(bundle: Row) -> str:
+def components(bundle: Row) -> str:
     """The four networks, their parameters, and the numbers of steps that the bundle offers."""
-    counts = {part: _parameters(weights_file(EMBEDDED_BUNDLE, part)) for part in NAMES}
+    counts = {
+        component: _parameters(weights_file(EMBEDDED_BUNDLE, component)) for component in NAMES
+    }
     lines = [*counts.items(), ("all", sum(counts.values()))]
-    sizes = table(["part", "parameters"], ([name, f"{n / 1e6:.2f} M"] for name, n in lines))
+    sizes = table(["component", "parameters"], ([name, f"{n / 1e6:.2f} M"] for name, n in lines))
     host = bundle["host"]
     steps, usual = ", ".join(host["schedules"]), host["default_steps"]
     return f"{sizes}\n\nSteps offered: {steps}; {usual} unless asked otherwise."
@@ -70,7 +72,7 @@ def speed(result: Row) -> str:
 
 
 TABLES: readme.Tables = {
-    "parts": ("weights/edge/bundle.json", parts),
+    "components": ("weights/edge/bundle.json", components),
     "lineage": (LOG, lineage),
     "data": (LOG, data),
     "commands": (LOG, commands),
@@ -91,7 +93,10 @@ def _run(run: Row) -> dict[str, Any]:
     """What the table of runs tells of one, by title."""
     seconds, valid = run.get("seconds"), run.get("valid")
     return {
-        **{key: run.get(key) for key in ("stage", "parts", "date", "device", "processes", "steps")},
+        **{
+            key: run.get(key)
+            for key in ("stage", "components", "date", "device", "processes", "steps")
+        },
         "skipped steps": run.get("skipped"),
         "minutes": None if seconds is None else round(seconds / 60, 1),
         "batch": run.get("batch"),

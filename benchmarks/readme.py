@@ -106,14 +106,14 @@ def noise(result: Row) -> str:
 
 def speakers(result: Row) -> str:
     """Whose ESTOI the embedded model and every peer lower most, and how often by much."""
-    chain = report.system_title(_shipped(result["rows"]))
+    pipeline = report.system_title(_shipped(result["rows"]))
     rows = per_speaker.rows(result["clips"])
-    shown = [r for r in rows if r["system"] in NAMES or report.system_title(r) == chain]
+    shown = [r for r in rows if r["system"] in NAMES or report.system_title(r) == pipeline]
     return per_speaker.markdown(shown)
 
 
 def sizes(result: Row) -> str:
-    """All four parts together: bytes, the lowest distance, CPU time, per format and precision."""
+    """All four components: bytes, lowest distance, CPU time, per format and precision."""
     lines = []
     for (kind, precision), rows in _grouped(result["rows"]).items():
         size = sum(row["bytes"] for row in rows)
@@ -123,7 +123,7 @@ def sizes(result: Row) -> str:
         least = min(row["parity_db"] for row in rows)
         lines.append([f"{kind} {precision}", f"{size / 1e6:.1f}", f"{size / whole:.1%}"])
         lines[-1] += [f"{least:.1f}", timed, "left out" if rows[0]["left_out"] else ""]
-    titles = ["all four parts", "MB", "of float32 weights", "lowest SNR of a part, dB"]
+    titles = ["all four components", "MB", "of float32 weights", "lowest SNR of a component, dB"]
     return table([*titles, "CPU ms per second of audio, 1 step", ""], lines)
 
 
@@ -135,15 +135,15 @@ def matrix(result: Row) -> str:
 
 
 def ranges(result: Row) -> str:
-    """What each way to choose w8a8 ranges leaves of every part, in decibels."""
+    """What each way to choose w8a8 ranges leaves of every component, in decibels."""
     rows = result["compared"]
     kept = {(row["component"], row["method"]): row["snr_db"] for row in rows}
-    parts = list(dict.fromkeys(row["component"] for row in rows))
+    components = list(dict.fromkeys(row["component"] for row in rows))
     lines = (
-        [method, *(f"{kept[part, method]:.1f}" for part in parts)]
+        [method, *(f"{kept[component, method]:.1f}" for component in components)]
         for method in dict.fromkeys(row["method"] for row in rows)
     )
-    return table(["ranges by", *(f"{part}, dB" for part in parts)], lines)
+    return table(["ranges by", *(f"{component}, dB" for component in components)], lines)
 
 
 def by_steps(result: Row) -> str:
@@ -184,8 +184,8 @@ TABLES: Tables = {
     "speakers": ("quality.json", speakers),
     "levels": ("levels.json", levels.markdown),
     "sizes": ("build.json", sizes),
-    "heard": ("build.json", tables.heard),
-    "mixes": ("search.json", tables.mixes),
+    "pipelines": ("build.json", tables.pipelines),
+    "trials": ("search.json", tables.trials),
     "parity": ("parity.json", matrix),
     "speed": ("speed.json", report.speed_markdown),
     "ranges": ("calibration.json", ranges),

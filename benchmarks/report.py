@@ -40,13 +40,13 @@ def table(titles: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
 
 
 def speed_markdown(result: Row) -> str:
-    """Real-time factors end to end and by part, then start-up and memory."""
-    parts = list(result["rows"][0]["parts"])
+    """Real-time factors end to end and by component, then start-up and memory."""
+    components = list(result["rows"][0]["components"])
     speed = table(
-        ["threads", "steps", "real-time factor (IQR)", *parts],
+        ["threads", "steps", "real-time factor (IQR)", *components],
         (
             [row["threads"], row["steps"], _spread(row["rtf"])]
-            + [f"{row['parts'][part]['median']:.4f}" for part in parts]
+            + [f"{row['components'][component]['median']:.4f}" for component in components]
             for row in result["rows"]
         ),
     )

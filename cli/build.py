@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..export.build.bundle import Built
     from ..export.build.plan import Plan
     from ..families.checkpoints import Model
-    from ..parity.evaluator import Panel
+    from ..parity.evaluator import Evaluator
 
 
 def build(
@@ -41,7 +41,9 @@ def build(
         str, typer.Option(help="Of fp32, fp16, int8, int4, w8a8, mixed, pal6, pal4.")
     ] = "fp32",
     components: Annotated[str, typer.Option(help="Components to export.", show_default="all")] = "",
-    recipe: Annotated[Path | None, typer.Option(help="Precision per layer, for mixed.")] = None,
+    precision_config: Annotated[
+        Path | None, typer.Option(help="Precision per layer, for mixed.")
+    ] = None,
     calibration: Annotated[Path | None, typer.Option(help="Captured inputs, for w8a8.")] = None,
     steps: Annotated[
         str, typer.Option(help="Numbers of sampler steps offered.", show_default="the weights' own")
@@ -65,7 +67,7 @@ def build(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
-    """Export every part in every format and precision, prove each file, write the bundle.
+    """Export every component in every format and precision, prove each file, write the bundle.
 
     Lists are separated by commas. The default, onnx in fp32, is what `restore` runs with nothing
     but the base install.
@@ -87,7 +89,7 @@ def build(
         formats=_items(formats),
         precisions=_items(precisions),
         components=_items(components),
-        recipe=recipe,
+        precision_config=precision_config,
         calibration=calibration,
     )
     if dry_run:
@@ -97,7 +99,7 @@ def build(
     host = sources.host_of(
         model, weights, _numbers(_items(steps)), default_steps, own=not untrained
     )
-    panel = _panel(audio, per_class, host.default_steps, plan, model) if audio else None
+    evaluator = _evaluator(audio, per_class, host.default_steps, plan, model) if audio else None
     if not quiet:
         typer.echo(tables.planned(_planned(plan)) + "\n", err=True)
     with counting("exporting", total=len(plan.rows), quiet=quiet) as advance:
@@ -110,8 +112,8 @@ def build(
             started=lambda _: advance(),
         )
     result = _result(model, built)
-    if panel:
-        result["audio"] = _heard(built, out, panel, fp32_bytes(model), quiet=quiet)
+    if evaluator:
+        result["audio"] = _evaluated(built, out, evaluator, fp32_bytes(model), quiet=quiet)
     if report:
         packages = ("torch", "onnx", "openvino", "nncf", "coremltools")
         about = origin(context, packages) | {"peak_bytes": peak_bytes()}
@@ -123,7 +125,7 @@ def _text(result: dict[str, Any]) -> str:
     from ..benchmarks.reports import tables
 
     told = [tables.artifacts(result)]
-    return "\n\n".join([*told, tables.heard(result)] if "audio" in result else told)
+    return "\n\n".join([*told, tables.pipelines(result)] if "audio" in result else told)
 
 
 def _numbers(steps: list[str]) -> list[int]:
@@ -134,29 +136,31 @@ def _numbers(steps: list[str]) -> list[int]:
     return [int(text) for text in steps]
 
 
-def _panel(audio: Path, per_class: int, default_steps: int, plan: Plan, model: Model) -> Panel:
+def _evaluator(
+    audio: Path, per_class: int, default_steps: int, plan: Plan, model: Model
+) -> Evaluator:
     from ..benchmarks.quality.testset import pairs
-    from ..export.build import pipelines as chains
-    from ..parity.evaluator import Panel
+    from ..export.build import pipelines
+    from ..parity.evaluator import Evaluator
 
-    chains.check(plan, [component.name for component in model.components])
-    heard = list(pairs(audio, "valid", seed=0, per_class=per_class))
-    return Panel(heard, steps=default_steps, seed=0)
+    pipelines.check(plan, [component.name for component in model.components])
+    clips = list(pairs(audio, "valid", seed=0, per_class=per_class))
+    return Evaluator(clips, steps=default_steps, seed=0)
 
 
-def _heard(
-    built: Built, out: Path, panel: Panel, full: int, *, quiet: bool
+def _evaluated(
+    built: Built, out: Path, evaluator: Evaluator, full: int, *, quiet: bool
 ) -> list[dict[str, Any]]:
     from dataclasses import asdict
 
-    from ..export.build import pipelines as chains
+    from ..export.build import pipelines
     from ..parity.evaluator import Budget
     from .progress import tracked
 
-    total = chains.count(built)
-    found = chains.hear(built, out, panel, Budget.usual())
-    heard = tracked(found, "listening", total=total, quiet=quiet)
-    return [asdict(one) | {"of_fp32": one.bytes / full} for one in heard]
+    total = pipelines.count(built)
+    found = pipelines.evaluate(built, out, evaluator, Budget.usual())
+    evaluated = tracked(found, "evaluating", total=total, quiet=quiet)
+    return [asdict(one) | {"of_fp32": one.bytes / full} for one in evaluated]
 
 
 def _items(text: str) -> list[str]:
@@ -181,7 +185,7 @@ def _result(model: Model, built: Built) -> dict[str, Any]:
 
     from ..calibration.simulation import fp32_bytes
 
-    floats = {name: fp32_bytes(part) for name, part in model.named_children()}
+    floats = {name: fp32_bytes(component) for name, component in model.named_children()}
     rows = [
         {
             "component": m.artifact.component,

@@ -14,7 +14,7 @@ def calibrate(
     data: Annotated[Path, typer.Option(help="Folder of speech, or of manifests.")],
     out: Annotated[Path, typer.Option(help="Calibration file to write (safetensors).")],
     weights: Annotated[
-        Path | None, typer.Option(help="Folder of trained parts.", show_default="built-in")
+        Path | None, typer.Option(help="Folder of trained components.", show_default="built-in")
     ] = None,
     clips: Annotated[int, typer.Option(min=1, help="Damaged clips, kinds of damage in turn.")] = 28,
     seconds: Annotated[float, typer.Option(min=0.1, max=8.0, help="Length of a clip.")] = 1.0,

@@ -21,7 +21,7 @@ class MethodName(StrEnum):
 def distill(
     teacher: Annotated[Path, typer.Option(help="Folder of a trained model: a run or a bundle.")],
     data: Annotated[Path, typer.Option(help="Folder of audio, or of manifests.")],
-    out: Annotated[Path, typer.Option(help="Folder of the student, complete with all parts.")],
+    out: Annotated[Path, typer.Option(help="Folder of the student, complete with all components.")],
     named: Annotated[
         MethodName | None, typer.Argument(metavar="METHOD", help="How; or give --method.")
     ] = None,
@@ -35,7 +35,7 @@ def distill(
     learning_rate: Annotated[
         float | None, typer.Option(min=1e-6, show_default="the method's own")
     ] = None,
-    critic: Annotated[bool, typer.Option(help="Polish against an adversary.")] = False,
+    discriminator: Annotated[bool, typer.Option(help="Polish against a discriminator.")] = False,
     device: Annotated[str, typer.Option(help="Where to train: auto, cpu or cuda.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -50,7 +50,7 @@ def distill(
     from ..distill.run import distill as run
 
     about = (Method(chosen), teacher, data, out, minutes, learning_rate, cache, seed, device)
-    job = Job(*about, critic=critic)
+    job = Job(*about, discriminator=discriminator)
     outcome = run(job, resume=resume, quiet=quiet)
     if as_json:
         typer.echo(json.dumps(asdict(outcome)))

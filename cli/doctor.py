@@ -73,10 +73,12 @@ def _threads(threads: dict[str, Any]) -> str:
 
 
 def _choice(choice: dict[str, Any]) -> list[str]:
-    parts = ", ".join(f"{part} {kind}" for part, kind in choice["parts"].items())
+    components = ", ".join(
+        f"{component} {kind}" for component, kind in choice["components"].items()
+    )
     return [
         f"model: {choice['model']} in {choice['bundle']} ({choice['why_bundle']})",
         f"engine: {choice['engine']} ({choice['why_engine']})",
-        f"parts: {parts} ({choice['why_parts']})",
+        f"components: {components} ({choice['why_components']})",
         f"steps: {choice['steps']} (the bundle's own)",
     ]

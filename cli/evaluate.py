@@ -85,8 +85,8 @@ def evaluate(
     check_target(out)
     report.check_page(html)
     source = source_of(data, split, seed=seed, per_class=per_class, degraded=degraded, clean=clean)
-    judges = scores.choose(metrics or [scores.FAST], referenced=source.referenced)
-    scores.require(judges)
+    scorers = scores.choose(metrics or [scores.FAST], referenced=source.referenced)
+    scores.require(scorers)
     variants = systems.variants(bundle or [], backend or [], precision or [])
     peers = peers_of(peer or [])
     restorers = {one.name: systems.load(one, threads=threads) for one in variants}
@@ -96,11 +96,11 @@ def evaluate(
     gallery = Gallery(compared, per_class=listen if html else 0)
     renderings = gallery.watch(quality.render(source.pairs, compared))
     workers = threads or processors.usable()
-    scored = quality.evaluate(renderings, compared, judges, workers=workers)
+    scored = quality.evaluate(renderings, compared, scorers, workers=workers)
     tracks = tracked(scored, "evaluating", total=source.count, quiet=quiet)
     clips = [clip for clips in tracks for clip in clips]
     lines = [quality.clip_row(clip) for clip in clips]
-    packages = [*scores.packages(judges), *(one.package for one in peers)]
+    packages = [*scores.packages(scorers), *(one.package for one in peers)]
     models = {one.name: provenance.model(one.bundle or EMBEDDED_BUNDLE) for one in variants}
     result: dict[str, Any] = {
         "rows": quality.rows(clips, seed=seed),

@@ -20,7 +20,7 @@ def inspect(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show what a model holds: parts, shapes, precisions, sizes, gate results, verified hashes."""
+    """Show what a model holds: components, shapes, precisions, sizes, gate results, hashes."""
     from ..benchmarks.report import to_json
     from ..core.errors import IntegrityError
     from ..runtimes import inspection
@@ -37,7 +37,7 @@ def _text(found: dict[str, Any]) -> str:
 
     offered = ", ".join(map(str, found["steps"]))
     megabytes = found["bytes"] / 1e6
-    columns = ["part", "format", "precision", "MB", "takes", "makes", "lengths", "gate"]
+    columns = ["component", "format", "precision", "MB", "takes", "makes", "lengths", "gate"]
     return "\n".join([
         f"model: {found['model']} ({found['family']}), {megabytes:.1f} MB, in {found['bundle']}",
         f"manifest: sha256 {found['sha256']}",
@@ -46,7 +46,8 @@ def _text(found: dict[str, Any]) -> str:
         f"golden vectors: {found['golden'] or 'none'}",
         "",
         table(columns, [_artifact(artifact) for artifact in found["artifacts"]]),
-        *(f"{a['part']} {a['format']}: {a['reason']}" for a in found["artifacts"] if a["reason"]),
+        *(f"{a['component']} {a['format']}: {a['reason']}" for a in found["artifacts"] if
+        a["reason"]),
         "",
         table(["file", "MB", "sha256", "is as listed"], [_file(file) for file in found["files"]]),
     ])  # fmt: skip
@@ -54,13 +55,13 @@ def _text(found: dict[str, Any]) -> str:
 
 def _artifact(artifact: dict[str, Any]) -> list[str]:
     return [
-        artifact["part"],
+        artifact["component"],
         artifact["format"],
         artifact["precision"],
         f"{artifact['bytes'] / 1e6:.2f}",
         _tensors(artifact["inputs"]),
         _tensors(artifact["outputs"]),
-        ", ".join(map(str, artifact["buckets"])) or "any",
+        ", ".join(map(str, artifact["enumerated_frames"])) or "any",
         _gate(artifact["gate"]),
     ]
 

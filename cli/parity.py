@@ -18,7 +18,7 @@ def parity(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of a model.")],
     weights: Annotated[
         Path | None,
-        typer.Option(help="Trained parts to compare with.", show_default="the bundle's own"),
+        typer.Option(help="Trained components to compare with.", show_default="the bundle's own"),
     ] = None,
     full: Annotated[
         bool, typer.Option("--full", help="Every length, number of steps and clip.")

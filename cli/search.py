@@ -10,21 +10,21 @@ import typer
 from .told import origin, tell
 
 if TYPE_CHECKING:
-    from ..calibration.search import Found, Mix
+    from ..calibration.search import Found, Trial
     from ..calibration.sensitivity import Sensitivity
     from ..calibration.simulation import Layers
     from ..calibration.store import Calibration
     from ..families.checkpoints import Model
-    from ..parity.evaluator import Listener
+    from ..parity.evaluator import TrialEvaluator
 
 
 def search(
     context: typer.Context,
     data: Annotated[Path, typer.Option(help="Folder of speech, or of manifests.")],
     calibration: Annotated[Path, typer.Option(help="Calibration file of these weights.")],
-    out: Annotated[Path, typer.Option(help="Recipe to write (JSON).")],
+    out: Annotated[Path, typer.Option(help="Mixed-precision config to write (JSON).")],
     weights: Annotated[
-        Path | None, typer.Option(help="Folder of trained parts.", show_default="built-in")
+        Path | None, typer.Option(help="Folder of trained components.", show_default="built-in")
     ] = None,
     split: Annotated[str, typer.Option(help="Part of the data: train, valid or test.")] = "valid",
     per_class: Annotated[int, typer.Option(min=1, help="Clips of each kind of damage.")] = 2,
@@ -40,19 +40,18 @@ def search(
     seed: Annotated[int, typer.Option(min=0, help="Seed of clips, damage and noise.")] = 0,
     report_to: Annotated[
         Path | None,
-        typer.Option("--report", help="File for every mix and sensitivity (JSON)."),
+        typer.Option("--report", help="File for every trial and sensitivity (JSON)."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
-    """Choose fp16, int8 or int4 for every layer: the smallest mix that still sounds right."""
+    """Choose fp16, int8 or int4 for every layer: the smallest trial that still sounds right."""
     from ..benchmarks.quality.testset import pairs
     from ..benchmarks.reports import tables
-    from ..calibration import mixed_precision as recipe
-    from ..calibration import store
+    from ..calibration import mixed_precision, store
     from ..core.outputs import check_target
     from ..families.checkpoints import load
-    from ..parity.evaluator import Budget, Listener
+    from ..parity.evaluator import Budget, TrialEvaluator
     from ..runtimes.restorer import EMBEDDED_BUNDLE
 
     check_target(out)
@@ -60,17 +59,17 @@ def search(
     limits, captured = (Budget.parse(budget) if budget else Budget.usual()), store.load(calibration)
     model = load(weights or EMBEDDED_BUNDLE)
     captured.require(model.config.to_json())
-    heard = list(pairs(data, split, seed=seed, per_class=per_class))
-    listener = Listener(model, heard, limits, steps=steps, seed=seed)
+    clips = list(pairs(data, split, seed=seed, per_class=per_class))
+    evaluator = TrialEvaluator(model, clips, limits, steps=steps, seed=seed)
     sensitivities = _measured(model, captured, quiet=quiet)
-    found = _searched(listener, sensitivities, quiet=quiet)
-    recipe.save(found.recipe, out)
+    found = _searched(evaluator, sensitivities, quiet=quiet)
+    mixed_precision.save(found.config, out)
     result = _result(found, model, sensitivities) | {
-        "clips": len(heard),
+        "clips": len(clips),
         "calibration": captured.sha256,
         **origin(context, ("torch", "speechmos", "pystoi")),
     }
-    tell(result, lambda: tables.mixes(result), out=report_to, as_json=as_json, quiet=quiet)
+    tell(result, lambda: tables.trials(result), out=report_to, as_json=as_json, quiet=quiet)
 
 
 def _measured(model: Model, calibration: Calibration, *, quiet: bool) -> list[Sensitivity]:
@@ -81,19 +80,19 @@ def _measured(model: Model, calibration: Calibration, *, quiet: bool) -> list[Se
     return list(tracked(found, "measuring layers", total=len(choices(model)), quiet=quiet))
 
 
-def _searched(listener: Listener, sensitivities: list[Sensitivity], *, quiet: bool) -> Found:
-    from ..calibration.search import HEARD
+def _searched(evaluator: TrialEvaluator, sensitivities: list[Sensitivity], *, quiet: bool) -> Found:
+    from ..calibration.search import MOST_TRIALS
     from ..calibration.search import search as run
     from .progress import counting
 
-    with counting("listening", total=HEARD, quiet=quiet) as advance:
+    with counting("evaluating", total=MOST_TRIALS, quiet=quiet) as advance:
 
-        def hear(name: str, layers: Layers) -> Mix:
-            mix = listener(name, layers)
+        def evaluate(name: str, layers: Layers) -> Trial:
+            trial = evaluator(name, layers)
             advance()
-            return mix
+            return trial
 
-        return run(listener.model, sensitivities, hear)
+        return run(evaluator.model, sensitivities, evaluate)
 
 
 def _result(found: Found, model: Model, sensitivities: list[Sensitivity]) -> dict[str, Any]:
@@ -104,6 +103,6 @@ def _result(found: Found, model: Model, sensitivities: list[Sensitivity]) -> dic
     return {
         "chosen": found.chosen.name,
         "fp32_bytes": fp32_bytes(model),
-        "mixes": [asdict(mix) for mix in found.heard],
+        "trials": [asdict(trial) for trial in found.trials],
         "sensitivities": [asdict(one) for one in sensitivities],
     }

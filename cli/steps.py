@@ -56,17 +56,17 @@ def steps(
     check_target(out)
     check_target(plot)
     folders = _students(student or [])
-    judges = scores.choose(metrics or [scores.FAST], referenced=True)
-    scores.require(judges)
+    scorers = scores.choose(metrics or [scores.FAST], referenced=True)
+    scores.require(scorers)
     workers = threads or processors.usable()
     torch.set_num_threads(workers)
     drawn = [p for p in pairs(data, split, seed=seed, per_class=per_class) if p.kind != CLEAN]
-    contest = contests.Contest(teacher, regressor, folders, drawn, judges, seed, workers)
+    contest = contests.Contest(teacher, regressor, folders, drawn, scorers, seed, workers)
     track = partial(tracked, label="evaluating", quiet=quiet)
     compared = contests.compare(
         contest, seeds=seeds, robust_seeds=robust_seeds, runs=runs, track=track
     )
-    packages = [*scores.packages(judges), "torch"]
+    packages = [*scores.packages(scorers), "torch"]
     result: dict[str, Any] = compared | origin(context, packages) | {"seed": seed}
     if plot:
         curve.draw(result["rows"], plot)

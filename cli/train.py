@@ -36,7 +36,7 @@ def train(
     config: Annotated[str, typer.Option(help="Sizes: edge, base or a JSON of changes.")] = "edge",
     minutes: Annotated[float, typer.Option(min=0.01, help="Training time of this stage.")] = 30.0,
     init: Annotated[
-        Path | None, typer.Option(help="Folder of trained parts to start from.")
+        Path | None, typer.Option(help="Folder of trained components to start from.")
     ] = None,
     cache: Annotated[
         Path | None,
@@ -48,8 +48,8 @@ def train(
         typer.Option(min=2, help="Crops per step and process.", show_default="the stage's own"),
     ] = None,
     learning_rate: Annotated[float, typer.Option(min=1e-6)] = 1e-3,
-    critic: Annotated[bool, typer.Option(help="Polish against an adversary.")] = True,
-    part: Annotated[
+    discriminator: Annotated[bool, typer.Option(help="Polish against a discriminator.")] = True,
+    component: Annotated[
         list[PolishedPart] | None,
         typer.Option(help="What to polish; may be repeated.", show_default="all but the encoder"),
     ] = None,
@@ -78,8 +78,8 @@ def train(
         cache=cache,
         device=device,
         batch=batch,
-        critic=critic,
-        parts=tuple(part) if part else POLISHED,
+        discriminator=discriminator,
+        components=tuple(component) if component else POLISHED,
         command=command(context),
     )
     state = run(job, resume=resume, quiet=quiet)

@@ -20,7 +20,7 @@ from hiresldm.cli.main import main
 from hiresldm.core.errors import ToolkitError
 from hiresldm.core.restorer import Restorer
 from hiresldm.core.spec import Array, Arrays, Runner
-from hiresldm.families.hiresldm.components import NAMES as PARTS
+from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
 from hiresldm.families.hiresldm.host import Host
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
@@ -28,7 +28,7 @@ SLEEP_S = 0.05
 
 
 def _sleeper() -> speed.Timed:
-    """Parts that pass their input on; recovery and denoiser take `SLEEP_S` each time."""
+    """Components that pass their input on; recovery and denoiser take `SLEEP_S` each time."""
 
     def passing(given: str, made: str, slow: bool = False) -> Runner:
         def run(inputs: Arrays) -> dict[str, Array]:
@@ -48,7 +48,7 @@ def _sleeper() -> speed.Timed:
     return speed.Timed(Restorer(runners, host, wrap=clock.wrap), clock)
 
 
-def test_time_is_put_down_to_the_part_that_took_it() -> None:
+def test_time_is_put_down_to_the_component_that_took_it() -> None:
     loaded: list[int] = []
 
     def load(threads: int) -> speed.Timed:
@@ -60,14 +60,14 @@ def test_time_is_put_down_to_the_part_that_took_it() -> None:
     assert loaded == [1, 2]
     assert [(row["threads"], row["steps"]) for row in rows] == [(1, 1), (1, 4), (2, 1), (2, 4)]
     for row in rows:
-        parts = {name: part["raw"] for name, part in row["parts"].items()}
-        assert list(parts) == [*PARTS, speed.HOST]
-        assert np.allclose(np.sum(list(parts.values()), axis=0), row["rtf"]["raw"])
+        components = {name: component["raw"] for name, component in row["components"].items()}
+        assert list(components) == [*COMPONENTS, speed.HOST]
+        assert np.allclose(np.sum(list(components.values()), axis=0), row["rtf"]["raw"])
         calls = {"recovery": 1, "denoiser": row["steps"]}
-        for name in PARTS:
+        for name in COMPONENTS:
             # 0.5 s of audio; a sleep may run over on a busy machine, never under.
             expected = calls.get(name, 0) * SLEEP_S / 0.5
-            assert expected <= min(parts[name]) < expected + 0.15, name
+            assert expected <= min(components[name]) < expected + 0.15, name
 
 
 def test_the_spread_is_of_the_raw_figures() -> None:
@@ -126,7 +126,7 @@ def test_the_verb_measures_the_embedded_model(
     assert result == json.loads(out.read_text())
     (row,) = result["rows"]
     assert (row["threads"], row["steps"], row["audio_s"]) == (1, 1, 2.0)
-    assert all(part["median"] > 0 for part in row["parts"].values())
+    assert all(component["median"] > 0 for component in row["components"].values())
     # The model is read after everything that `--version` does.
     assert result["startup"]["load_s"]["median"] > 0.1
     assert [peak["audio_s"] for peak in result["memory"]["peaks"]] == [2.0, 4.0]

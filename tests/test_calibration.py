@@ -12,7 +12,7 @@ import soundfile
 import torch
 from tiny import TINY
 
-from hiresldm.benchmarks.experiments.activation_ranges import METHODS, compare_part
+from hiresldm.benchmarks.experiments.activation_ranges import METHODS, compare_component
 from hiresldm.calibration import store
 from hiresldm.calibration.capture import capture
 from hiresldm.calibration.cases import CLASSES, cases
@@ -24,13 +24,13 @@ from hiresldm.core.errors import IntegrityError, UsageError
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.schemes import Precision
 from hiresldm.core.spec import Array, Component
-from hiresldm.families.hiresldm.components import NAMES as PARTS
+from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
 from hiresldm.families.hiresldm.components import components
 from hiresldm.families.hiresldm.config import EDGE
 from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes import on_torch
 
-PARTS_OF_TINY = {component.name: component for component in components(TINY.host)}
+COMPONENTS_OF_TINY = {component.name: component for component in components(TINY.host)}
 
 
 @pytest.fixture(scope="module")
@@ -97,10 +97,15 @@ def test_every_step_of_every_sampler_table_is_captured(captured: list[Sample]) -
     assert {o.steps for o in origins if o.component == "decoder"} == {1, 2, 4}
 
 
-def test_what_is_captured_is_what_the_chain_passes_on(model: Model, captured: list[Sample]) -> None:
-    of = {part: [s for s in captured if s.origin.component == part] for part in PARTS}
+def test_what_is_captured_is_what_the_pipeline_passes_on(
+    model: Model, captured: list[Sample]
+) -> None:
+    of = {
+        component: [s for s in captured if s.origin.component == component]
+        for component in COMPONENTS
+    }
     for seen, decoded in zip(of["recovery"], of["decoder"], strict=True):
-        recovered = output(PARTS_OF_TINY["recovery"], model, dict(seen.inputs))
+        recovered = output(COMPONENTS_OF_TINY["recovery"], model, dict(seen.inputs))
         assert np.array_equal(recovered, decoded.inputs["recovered"])
 
 
@@ -114,7 +119,7 @@ def test_the_file_holds_what_was_captured_to_half_precision(
             assert snr_db(value, stored.inputs[name]) > 60.0
     assert len(calibration.samples("denoiser")) == 49
     assert len(calibration.spaced("denoiser", 5)) == 5
-    with pytest.raises(UsageError, match="no inputs of a part 'vocoder'"):
+    with pytest.raises(UsageError, match="no inputs of a component 'vocoder'"):
         calibration.samples("vocoder")
 
 
@@ -129,7 +134,7 @@ def test_a_file_that_is_none_is_refused_in_words(path: Path, tmp_path: Path) -> 
         store.load(path).require(EDGE.to_json())
 
 
-def test_a_sensitivity_is_the_error_of_the_part_with_that_layer_alone_rounded(
+def test_a_sensitivity_is_the_error_of_the_component_with_that_layer_alone_rounded(
     model: Model, calibration: Calibration
 ) -> None:
     before = model.decoder.head.weight.clone()
@@ -139,7 +144,7 @@ def test_a_sensitivity_is_the_error_of_the_part_with_that_layer_alone_rounded(
     one = found["decoder.head", Precision.INT4]
     other = simulated(model, {"decoder.head": Precision.INT4})
     other.decoder.head.bias.data = model.decoder.head.bias.data
-    decoder, inputs = PARTS_OF_TINY["decoder"], calibration.samples("decoder")
+    decoder, inputs = COMPONENTS_OF_TINY["decoder"], calibration.samples("decoder")
     expected, got = (
         np.stack([output(decoder, m, dict(arrays)) for arrays in inputs]) for m in (model, other)
     )
@@ -150,8 +155,8 @@ def test_a_sensitivity_is_the_error_of_the_part_with_that_layer_alone_rounded(
 
 
 def test_entropy_has_an_effect_with_many_bins_alone(model: Model, calibration: Calibration) -> None:
-    encoder = PARTS_OF_TINY["encoder"]
-    rows = list(compare_part(encoder, model.encoder, calibration.samples("encoder")))
+    encoder = COMPONENTS_OF_TINY["encoder"]
+    rows = list(compare_component(encoder, model.encoder, calibration.samples("encoder")))
     assert [row.method for row in rows] == [method.name for method in METHODS]
     minmax, stock, entropy, _, percentile = rows
     assert (stock.changed, stock.snr_db) == (0.0, minmax.snr_db)

@@ -49,7 +49,7 @@ def test_a_full_record_is_told_and_nothing_is_made_up():
         "command": "hiresldm train recovery --data DATA",
         "date": "2026-11-28",
         "device": "cpu: 2 threads, bf16",
-        "parts": ["recovery"],
+        "components": ["recovery"],
         "data": {"speech_minutes": 98.2, "speakers": 324, "sources": {"gc": 31.2, "tux": 45.0}},
         "losses": {"spectrum": 1.0, "quiet": 0.8},
         "seconds": 3901.0,

@@ -58,7 +58,7 @@ def eight_bits(model: Model) -> dict[str, Quantized]:
 
 
 def parity_db(model: Model, artifact: Artifact, out: Path, frames: int) -> float:
-    """SNR of the package as executed against the part of `model`."""
+    """SNR of the package as executed against the component of `model`."""
     component = component_of(model, artifact.component)
     inputs = sample(component, frames)
     (wanted,) = on_torch.runner(component, model.get_submodule(component.name))(inputs).values()
@@ -78,7 +78,7 @@ def export_integers(model: Model, name: str, out: Path) -> Artifact:
 
 
 def with_integers(model: Model, name: str) -> Model:
-    """The model with the numbers that the integers of one part stand for."""
+    """The model with the numbers that the integers of one component stand for."""
     meant = Model(model.config).eval()
     chosen = {
         f"{name}.{key}": torch.from_numpy(dequantize(value))
@@ -88,7 +88,7 @@ def with_integers(model: Model, name: str) -> Model:
     return meant
 
 
-# Tests of one part follow one another, so that it is traced once.
+# Tests of one component follow one another, so that it is traced once.
 def test_integers_in_the_file_are_the_ones_given(model: Model, encoder: Artifact, out: Path):
     chosen = integers(model, "encoder")
     assert {value.bits for value in chosen.values()} == {4}
@@ -97,13 +97,13 @@ def test_integers_in_the_file_are_the_ones_given(model: Model, encoder: Artifact
     assert all(np.array_equal(read[key], chosen[key].integers) for key in chosen)
 
 
-def test_a_part_for_the_neural_engine_computes_what_its_integers_stand_for(
+def test_a_component_for_the_neural_engine_computes_what_its_integers_stand_for(
     model: Model, encoder: Artifact, out: Path
 ):
-    assert encoder.buckets == FIXED_LENGTHS
+    assert encoder.enumerated_frames == FIXED_LENGTHS
     assert lint(out / encoder.path) == ()
     meant = with_integers(model, "encoder")
-    for frames in encoder.buckets:
+    for frames in encoder.enumerated_frames:
         assert parity_db(meant, encoder, out, frames) >= 45.0
 
 
@@ -178,13 +178,13 @@ def test_a_job_that_does_not_fit_its_precision_is_refused(
         to_coreml.export(job_of(model, "encoder", precision, tmp_path, **more))
 
 
-def test_a_part_for_the_cpu_computes_what_its_integers_stand_for_at_any_length(
+def test_a_component_for_the_cpu_computes_what_its_integers_stand_for_at_any_length(
     model: Model, out: Path
 ):
     chosen = integers(model, "decoder")
     assert {value.bits for value in chosen.values()} == {4, 8}  # 1025 bins are no whole blocks
     artifact = export_integers(model, "decoder", out)
-    assert artifact.buckets == ()
+    assert artifact.enumerated_frames == ()
     meant = with_integers(model, "decoder")
     for frames in LENGTHS:
         assert parity_db(meant, artifact, out, frames) >= 45.0
@@ -203,13 +203,13 @@ def test_fp32_is_pytorch_to_90_db_at_lengths_that_were_not_traced(
     model: Model, out: Path, name: str
 ):
     artifact = to_coreml.export(job_of(model, name, Precision.FP32, out))
-    for frames in artifact.buckets or LENGTHS:
+    for frames in artifact.enumerated_frames or LENGTHS:
         assert parity_db(model, artifact, out, frames) >= 90.0
 
 
 def test_fp16_is_45_db_half_the_size_and_takes_its_buckets_alone(model: Model, out: Path):
     artifact = to_coreml.export(job_of(model, "denoiser", Precision.FP16, out))
-    for frames in artifact.buckets:
+    for frames in artifact.enumerated_frames:
         assert parity_db(model, artifact, out, frames) >= 45.0
     with pytest.raises(UsageError, match=r"noisy of shape \(1, 64, 64\) or"):
         parity_db(model, artifact, out, frames=65)

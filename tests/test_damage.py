@@ -126,9 +126,9 @@ def test_loudness_on_tensors_is_that_of_the_host(speech):
         assert float(gain) == pytest.approx(gain_to(-20.0, meter.integrated_lufs()), rel=1e-3)
 
 
-def test_a_batch_is_decided_by_seed_step_and_part_alone(sounds):
-    def batch(step: int, *, seed: int = 0, part: int = 0, before: int = 0) -> torch.Tensor:
-        made = Chain(sounds, seed=seed, part=part)
+def test_a_batch_is_decided_by_seed_step_and_rank_alone(sounds):
+    def batch(step: int, *, seed: int = 0, rank: int = 0, before: int = 0) -> torch.Tensor:
+        made = Chain(sounds, seed=seed, rank=rank)
         for earlier in range(before, step):
             made.batch(earlier, 4, 24_000)
         return made.batch(step, 4, 24_000).damaged
@@ -136,7 +136,7 @@ def test_a_batch_is_decided_by_seed_step_and_part_alone(sounds):
     for step in (4, 5):
         assert torch.equal(batch(step), batch(step, before=step))
         assert not torch.equal(batch(step), batch(step, seed=1))
-        assert not torch.equal(batch(step), batch(step, part=1))
+        assert not torch.equal(batch(step), batch(step, rank=1))
     assert not torch.equal(batch(4), batch(5))
 
 

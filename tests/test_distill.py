@@ -22,7 +22,7 @@ from hiresldm.distill.consistency import pairs_of_times
 from hiresldm.distill.losses import consistency_loss, diffused, shortcut_loss
 from hiresldm.distill.run import Job, Method, distill
 from hiresldm.distill.shortcut import OnGrid, TwoTimeDenoiser, jumps
-from hiresldm.families.checkpoints import load, save_part
+from hiresldm.families.checkpoints import load, save_component
 from hiresldm.families.hiresldm.model import Model
 from hiresldm.training import loop
 from hiresldm.training.data.prepared import prepare
@@ -210,14 +210,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
     folder = tmp_path_factory.mktemp("teacher")
     for split in ("train", "valid"):
         prepare(data, split, folder / "cache" / split, speeds=(1.0,), variants=0)
-    for name, part in Model(TINY).named_children():
-        save_part(part, TINY, folder / f"{name}.safetensors", torch.float32)
+    for name, component in Model(TINY).named_children():
+        save_component(component, TINY, folder / f"{name}.safetensors", torch.float32)
     return folder
 
 
 @pytest.mark.parametrize("method", list(Method))
 def test_every_method_leaves_a_complete_model(method: Method, data: Path, tiny: Path, tmp_path):
-    polish = ["polish", "--critic"]
+    polish = ["polish", "--discriminator"]
     words = polish if method is Method.POLISH else ["--method", method]
     options = ["--teacher", tiny, "--data", data, "--out", tmp_path, "--minutes", "0.01"]
     with pytest.raises(SystemExit) as ended:
@@ -225,8 +225,10 @@ def test_every_method_leaves_a_complete_model(method: Method, data: Path, tiny: 
     assert ended.value.code == 0
     student, teacher = load(tmp_path), load(tiny)
     trained = {"denoiser", "decoder"} if method is Method.POLISH else {"denoiser"}
-    for name, part in student.named_children():
-        same = all(map(torch.equal, part.parameters(), teacher.get_submodule(name).parameters()))
+    for name, component in student.named_children():
+        same = all(
+            map(torch.equal, component.parameters(), teacher.get_submodule(name).parameters())
+        )
         assert same == (name not in trained)
     facts = json.loads((tmp_path / "distill.json").read_text())
     assert facts["steps"] > 0 and facts["skipped"] == 0 and facts["peak_bytes"] > 1e8
@@ -272,7 +274,7 @@ def test_what_cannot_be_done_is_said(data: Path, tiny: Path, tmp_path: Path):
     with pytest.raises(UsageError, match="nothing to resume"):
         distill(job, resume=True, quiet=True)
     with pytest.raises(UsageError, match="regressor has none"):
-        distill(replace(job, method=Method.REGRESSOR, critic=True), resume=False, quiet=True)
+        distill(replace(job, method=Method.REGRESSOR, discriminator=True), resume=False, quiet=True)
     with pytest.raises(UsageError, match="teacher's own folder"):
         distill(replace(job, out=tiny), resume=False, quiet=True)
 

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from hiresldm.cli.main import main
 from hiresldm.core import manifest as bundles
 from hiresldm.core import processors
-from hiresldm.families.hiresldm.components import NAMES as PARTS
+from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
 from hiresldm.runtimes import doctor
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, backends
 
@@ -36,7 +36,7 @@ def test_what_would_be_used_is_told_with_the_reason(capsys: pytest.CaptureFixtur
     chosen = found["choice"]
     assert (chosen["engine"], chosen["bundle"]) == ("ort", str(EMBEDDED_BUNDLE))
     assert "none is asked for" in chosen["why_bundle"] + chosen["why_engine"]
-    assert chosen["parts"] == dict.fromkeys(PARTS, "onnx fp32")
+    assert chosen["components"] == dict.fromkeys(COMPONENTS, "onnx fp32")
     versions = {package["name"]: package["installed"] for package in found["packages"]}
     assert versions["numpy"] == np.__version__
     engines = {engine["name"]: engine for engine in found["engines"]}
@@ -79,7 +79,7 @@ def test_threads_asked_for_are_told_as_such(
     ],
 )
 def test_a_version_is_judged(here: str | None, needed: str, verdict: str) -> None:
-    assert doctor.judge("numpy", here, needed, "2.4.6") == verdict
+    assert doctor.verdict_on("numpy", here, needed, "2.4.6") == verdict
 
 
 def test_the_tested_versions_are_of_what_the_package_asks_for() -> None:

@@ -1,4 +1,4 @@
-"""What a draw adds to a mean: the parts of the comparison whose answers are known."""
+"""What a draw adds to a mean: the components of the comparison whose answers are known."""
 
 import numpy as np
 import pytest

@@ -104,7 +104,7 @@ def test_the_page_holds_every_version_to_hear_and_to_see(
     text = html.read_text(encoding="utf-8")
     assert not re.search(r"(src|href)=.(?!data:)", text)
     titles = re.findall(r"<figcaption>(.*?)</figcaption>", text)
-    assert titles == 2 * ["input", "recovery", "autoencoder", "chain, 1 step", "clean"]
+    assert titles == 2 * ["input", "recovery", "autoencoder", "pipeline, 1 step", "clean"]
     sounds = [base64.b64decode(one) for one in re.findall(r"audio/ogg;base64,([^\"]+)", text)]
     wave, rate = soundfile.read(io.BytesIO(sounds[0]))
     assert (len(sounds), rate, len(wave)) == (10, RATE_HZ, 2 * RATE_HZ)

@@ -1,4 +1,4 @@
-"""What is exported computes what PyTorch computes: each part, and the whole chain."""
+"""What is exported computes what PyTorch computes: each component, and the whole pipeline."""
 
 import json
 import os
@@ -25,7 +25,7 @@ from hiresldm.export.build.gate import Measured, dominated
 from hiresldm.export.writers import to_onnx
 from hiresldm.export.writers.onnx_graph import fp16 as onnx_fp16
 from hiresldm.export.writers.tracing import NEVER_IN_GRAPH, trace
-from hiresldm.families.hiresldm.components import NAMES as PARTS
+from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
 from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes import on_ort, on_torch
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer
@@ -44,23 +44,23 @@ def encoder(model: Model) -> Component:
     return next(c for c in model.components if c.name == "encoder")
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("component", COMPONENTS)
 @pytest.mark.parametrize("frames", [1, 33, 412], ids="{}-frames".format)
-def test_a_part_matches_pytorch_at_lengths_that_were_not_traced(
-    model: Model, part: str, frames: int
+def test_a_component_matches_pytorch_at_lengths_that_were_not_traced(
+    model: Model, component: str, frames: int
 ):
-    component = next(c for c in model.components if c.name == part)
-    inputs = component.sample(frames, seed=frames)
+    declared = next(c for c in model.components if c.name == component)
+    inputs = declared.sample(frames, seed=frames)
     if "time" in inputs:
         inputs["time"] = np.array([0.37], np.float32)
-    expected = on_torch.runner(component, model.get_submodule(component.name))(inputs)
-    got = on_ort.load(ARTIFACTS[part], EMBEDDED_BUNDLE, threads=1)(inputs)
+    expected = on_torch.runner(declared, model.get_submodule(component))(inputs)
+    got = on_ort.load(ARTIFACTS[component], EMBEDDED_BUNDLE, threads=1)(inputs)
     for name, value in expected.items():
         assert got[name].shape == value.shape
-        assert snr_db(value, got[name]) >= floor_db(part, Precision.FP32)
+        assert snr_db(value, got[name]) >= floor_db(component, Precision.FP32)
 
 
-def test_the_whole_chain_matches_pytorch_on_real_speech(model: Model, noisy: np.ndarray):
+def test_the_whole_pipeline_matches_pytorch_on_real_speech(model: Model, noisy: np.ndarray):
     reference = CoreRestorer(on_torch.runners(model), families.of(MANIFEST)[1])
     for samples in (4_801, 100_003, len(noisy)):
         wave = noisy[:samples]
@@ -68,13 +68,13 @@ def test_the_whole_chain_matches_pytorch_on_real_speech(model: Model, noisy: np.
         assert snr_db(reference(wave, 48_000, seed=3), restored) >= 90.0
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_a_graph_is_clean_described_and_holds_no_weights_of_its_own(part: str):
-    path = EMBEDDED_BUNDLE / ARTIFACTS[part].path
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_a_graph_is_clean_described_and_holds_no_weights_of_its_own(component: str):
+    path = EMBEDDED_BUNDLE / ARTIFACTS[component].path
     onnx.checker.check_model(path, full_check=True)
     graph = onnx.load(path, load_external_data=False)
     facts = {prop.key: prop.value for prop in graph.metadata_props}
-    assert facts["component"] == part
+    assert facts["component"] == component
     assert (facts["family"], facts["sample_rate_hz"], facts["hop"]) == ("hiresldm", "48000", "480")
     assert not {node.op_type for node in graph.graph.node} & set(NEVER_IN_GRAPH)
     assert path.stat().st_size < 300_000
@@ -158,19 +158,19 @@ class Loud(torch.nn.Module):
         return torch.tanh(torch.exp(x * 4.0) * 3e4 / 3e4)
 
 
-def test_fp16_leaves_islands_in_fp32_where_values_leave_its_range():
+def test_fp16_leaves_fallback_in_fp32_where_values_leave_its_range():
     dim = Dim("frames", 1, 512, 50)
     component = Component("loud", (Tensor("x", (1, dim, 4)),), (Tensor("y", ()),))
     graph, _ = trace(component, Loud())
     samples = [component.sample(33, seed=0)]
-    half, islands = onnx_fp16.to_fp16(graph, samples, floor_db=45.0)
-    assert islands
-    assert len(islands) < len(graph.graph.node)
+    half, fallback = onnx_fp16.to_fp16(graph, samples, floor_db=45.0)
+    assert fallback
+    assert len(fallback) < len(graph.graph.node)
     (wanted,), (got,) = onnx_fp16.run(graph, samples), onnx_fp16.run(half, samples)
     assert snr_db(wanted, got) >= 45.0
     # ONNX Runtime widens fp16 on a CPU, so no output shows an overflow there: ask the ranges.
     loud = {name for name, peak in onnx_fp16.peaks(graph, samples).items() if peak > 65_504}
-    left = [node for node in graph.graph.node if node.name not in islands]
+    left = [node for node in graph.graph.node if node.name not in fallback]
     assert loud
     assert not loud & {name for node in left for name in [*node.input, *node.output]}
 
@@ -179,16 +179,16 @@ def test_only_what_is_larger_and_slower_and_no_nearer_is_left_out():
     embedded = ARTIFACTS["encoder"]
 
     def row(
-        precision: str, size: int, ms: float | None, parity_db: float, part: str = "encoder"
+        precision: str, size: int, ms: float | None, parity_db: float, component: str = "encoder"
     ) -> Measured:
-        path = f"{part}.{precision}"
-        kind = {**vars(embedded), "component": part, "precision": precision, "path": path}
+        path = f"{component}.{precision}"
+        kind = {**vars(embedded), "component": component, "precision": precision, "path": path}
         return Measured(type(embedded)(**kind), size, "ort", parity_db, ms)
 
     rows = [row("fp32", 40, 5.0, 130.0), row("fp16", 41, 6.1, 70.0), row("int8", 10, 9.0, 40.0)]
     assert list(dominated(rows)) == ["encoder.fp16"]
     assert "fp32" in dominated(rows)["encoder.fp16"]
     quick = [row("fp32", 40, 5.0, 130.0, "decoder"), row("fp16", 41, 3.0, 70.0, "decoder")]
-    assert not dominated([*rows, *quick])  # a chain is whole or left out
+    assert not dominated([*rows, *quick])  # a pipeline is whole or left out
     assert not dominated([rows[0], row("fp16", 41, 5.5, 70.0)])  # as quick, but for noise
     assert not dominated([rows[0], row("fp16", 41, None, 70.0)])  # never timed

@@ -72,7 +72,7 @@ def code_of(*arguments: object) -> int:
 
 
 def spectrum(wave: Array) -> Array:
-    """Pairs (T, 514), real parts first."""
+    """Pairs (T, 514), real components first."""
     padded = np.pad(wave, (HOP, -len(wave) % HOP))
     made = windowed(padded, np.sqrt(hann(N_FFT)), HOP)
     return np.concatenate([made.real, made.imag], axis=-1)

@@ -1,4 +1,4 @@
-"""One part in every format: the same integers in all files, each near PyTorch and small."""
+"""One component in every format: the same integers in all files, each near PyTorch and small."""
 
 from pathlib import Path
 

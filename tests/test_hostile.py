@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 from hiresldm.core.errors import IntegrityError, ToolkitError
 from hiresldm.core.weights import stored_tensors, weights_file
-from hiresldm.families.checkpoints import open_part
+from hiresldm.families.checkpoints import open_component
 from hiresldm.families.hiresldm.config import EDGE
 from hiresldm.parity import golden
 from hiresldm.runtimes import on_mil
@@ -67,7 +67,7 @@ def safetensors(header: Any, data: bytes = b"", *, told: int | None = None) -> b
 def test_weights_are_believed_as_far_as_the_file_reaches(
     tmp_path: Path, content: bytes, sentence: str
 ) -> None:
-    path = tmp_path / "part.safetensors"
+    path = tmp_path / "component.safetensors"
     path.write_bytes(content)
     with pytest.raises(IntegrityError, match=sentence):
         stored_tensors(path)
@@ -100,7 +100,7 @@ def test_sizes_that_a_checkpoint_claims_take_no_memory(
     path.write_bytes(safetensors(header, content[8 + length :]))
     meter = Meter()
     with pytest.raises(IntegrityError, match=r"encoder\.safetensors: "):
-        open_part(path, "encoder")
+        open_component(path, "encoder")
     assert meter.taken_bytes() < LITTLE_BYTES
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from hiresldm.cli.main import main
 from hiresldm.core import manifest as bundles
-from hiresldm.families.hiresldm.components import NAMES as PARTS
+from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
 from hiresldm.families.hiresldm.frontend import FrontEnd
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
@@ -31,11 +31,13 @@ def test_the_embedded_model_is_told_in_full(capsys: pytest.CaptureFixture[str]) 
     assert found["bytes"] == sum(
         (EMBEDDED_BUNDLE / file.path).stat().st_size for file in bundles.files(manifest)
     )
-    kinds = {(one["part"], one["format"], one["precision"]) for one in found["artifacts"]}
-    assert kinds == {(part, kind, "fp32") for part in PARTS for kind in ("onnx", "torch")}
+    kinds = {(one["component"], one["format"], one["precision"]) for one in found["artifacts"]}
+    assert kinds == {
+        (component, kind, "fp32") for component in COMPONENTS for kind in ("onnx", "torch")
+    }
     # ONNX Runtime and PyTorch read the same contract from different files.
     for one in found["artifacts"]:
-        if one["part"] == "decoder":
+        if one["component"] == "decoder":
             assert one["inputs"] == {
                 "latent": [1, None, front.latent_channels],
                 "recovered": [1, None, 2 * front.bins],

@@ -46,11 +46,11 @@ def test_what_a_soft_sentence_loses_is_in_the_table(speech: Array):
     def gate(wave: Array) -> Array:
         return wave * (np.abs(wave) > 0.01 * np.abs(wave).max())
 
-    judges = scores.choose(levels.METRICS, referenced=True)
+    scorers = scores.choose(levels.METRICS, referenced=True)
     clips = [
         row
         for kind in ("clean", "noise")
-        for row in levels.judged(gate, _pair(kind, speech[: 2 * RATE_HZ]), judges)
+        for row in levels.scored(gate, _pair(kind, speech[: 2 * RATE_HZ]), scorers)
     ]
     lines = levels.markdown({"clips": clips}).splitlines()[2:]
     lost_db = [float(re.findall(r"\(([\d.]+)\)", line)[0]) for line in lines]

@@ -83,7 +83,7 @@ def test_one_flipped_bit_or_a_missing_file_is_found(bundle: Path, pattern: str):
 def test_weights_are_known_by_their_tensors_however_they_are_packed(tmp_path: Path):
     made = {}
     for name, facts, value in (("a", {}, 1.0), ("b", {"told": "more"}, 1.0), ("c", {}, 1.5)):
-        path = tmp_path / name / "part.x.safetensors"
+        path = tmp_path / name / "component.x.safetensors"
         path.parent.mkdir()
         tensors = {"first": np.full(3, value, np.float16), "second": np.zeros((2, 2), np.float16)}
         save_file(tensors, path, metadata=facts)

@@ -11,8 +11,8 @@ import pytest
 from hiresldm.core import spectrum
 from hiresldm.core.spec import Array, Arrays, Runner
 from hiresldm.parity.candidates import Candidate
+from hiresldm.parity.components import ODD
 from hiresldm.parity.gate import Gate
-from hiresldm.parity.parts import ODD
 from hiresldm.parity.rows import Status
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
@@ -64,7 +64,7 @@ ANYWHERE: dict[str, Mutant] = {
     "sign": np.negative,
     "spike": _spiked,
 }
-IN_PARTS = ANYWHERE | {
+IN_COMPONENTS = ANYWHERE | {
     "shift": lambda x: np.roll(x, 1, axis=1),
     "swapped channels": _two_channels_swapped,
     "shape": lambda x: x[:, 1:],
@@ -83,27 +83,27 @@ def restored(gate: Gate) -> dict[str, Array]:
 
 
 @pytest.mark.parametrize("precision", ["fp32", *LOSSY])
-@pytest.mark.parametrize("mutant", IN_PARTS)
-def test_a_broken_part_fails(gate: Gate, mutant: str, precision: str) -> None:
-    assert _judged(gate, "denoiser", IN_PARTS[mutant], precision) is Status.FAIL
+@pytest.mark.parametrize("mutant", IN_COMPONENTS)
+def test_a_broken_component_fails(gate: Gate, mutant: str, precision: str) -> None:
+    assert _evaluated(gate, "denoiser", IN_COMPONENTS[mutant], precision) is Status.FAIL
 
 
 @pytest.mark.parametrize("precision", ["fp32", *LOSSY])
 def test_a_band_limited_spectrum_fails(gate: Gate, precision: str) -> None:
-    assert _judged(gate, "decoder", _above_8_khz_gone, precision) is Status.FAIL
+    assert _evaluated(gate, "decoder", _above_8_khz_gone, precision) is Status.FAIL
 
 
-def test_a_part_that_stops_fails(gate: Gate) -> None:
+def test_a_component_that_stops_fails(gate: Gate) -> None:
     def stopped(x: Array) -> Array:
         raise RuntimeError("out of memory")
 
-    assert _judged(gate, "encoder", stopped, "int4") is Status.FAIL
+    assert _evaluated(gate, "encoder", stopped, "int4") is Status.FAIL
 
 
-@pytest.mark.parametrize("part", ["recovery", "encoder", "denoiser", "decoder"])
-def test_an_fp16_cast_passes_as_fp16(gate: Gate, part: str) -> None:
-    assert _judged(gate, part, _cast, "fp16") is Status.PASS
-    assert _judged(gate, part, _cast, "fp32") is Status.FAIL
+@pytest.mark.parametrize("component", ["recovery", "encoder", "denoiser", "decoder"])
+def test_an_fp16_cast_passes_as_fp16(gate: Gate, component: str) -> None:
+    assert _evaluated(gate, component, _cast, "fp16") is Status.PASS
+    assert _evaluated(gate, component, _cast, "fp32") is Status.FAIL
 
 
 @pytest.mark.parametrize("mutant", IN_WAVES)
@@ -137,9 +137,9 @@ def _candidate(gate: Gate, precision: str) -> Candidate:
     return Candidate("onnx", precision, "torch", (), gate.reference)
 
 
-def _judged(gate: Gate, part: str, mutant: Mutant, precision: str) -> Status:
+def _evaluated(gate: Gate, component: str, mutant: Mutant, precision: str) -> Status:
     """The verdict on the reference itself, its output altered."""
-    name = gate.components[part].outputs[0].name
+    name = gate.components[component].outputs[0].name
 
     def altered(runner: Runner) -> Runner:
         def run(arrays: Arrays) -> dict[str, Array]:
@@ -147,7 +147,7 @@ def _judged(gate: Gate, part: str, mutant: Mutant, precision: str) -> Status:
 
         return run
 
-    runners = {**gate.reference, part: altered(gate.reference[part])}
+    runners = {**gate.reference, component: altered(gate.reference[component])}
     candidate = replace(_candidate(gate, precision), runners=runners)
-    cases = gate.parts.cases(part, ODD, 1)
-    return gate.parts.judged(candidate, part, "mutant", "part_db", cases).status
+    cases = gate.single.cases(component, ODD, 1)
+    return gate.single.evaluated(candidate, component, "mutant", "component_db", cases).status

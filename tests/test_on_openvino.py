@@ -1,4 +1,4 @@
-"""OpenVINO: a part as built, in float32 whatever the CPU offers, and its first bad operation."""
+"""OpenVINO: a component in float32 whatever the CPU offers, and its first divergent operation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ALTERED = "coarse.blocks.1.expand"
 
 
 @pytest.fixture(scope="module")
-def part() -> tuple[Component, Any, Any]:
+def component() -> tuple[Component, Any, Any]:
     """The encoder: its component, its module, and the module with one weight gone astray."""
     model = load(EMBEDDED_BUNDLE)
     component = next(c for c in model.components if c.name == "encoder")
@@ -41,22 +41,26 @@ def part() -> tuple[Component, Any, Any]:
 
 
 @pytest.fixture(scope="module")
-def artifact(part: tuple[Component, Any, Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return _export(part[0], part[1], tmp_path_factory.mktemp("openvino"))
+def artifact(
+    component: tuple[Component, Any, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Any:
+    return _export(component[0], component[1], tmp_path_factory.mktemp("openvino"))
 
 
 @pytest.mark.parametrize("frames", [1, 37, 301])
-def test_it_computes_what_the_reference_computes(part: Any, artifact: Any, frames: int) -> None:
-    component, module, _ = part
-    sample = component.sample(frames, seed=frames)
-    expected = on_torch.runner(component, module)(sample)["latent"]
+def test_it_computes_what_the_reference_computes(
+    component: Any, artifact: Any, frames: int
+) -> None:
+    declared, module, _ = component
+    sample = declared.sample(frames, seed=frames)
+    expected = on_torch.runner(declared, module)(sample)["latent"]
     got = on_openvino.load(*artifact, threads=1)(sample)["latent"]
     assert snr_db(expected, got) >= floor_db("encoder", Precision.FP32)
 
 
-def test_threads_that_call_at_once_take_turns(part: Any, artifact: Any) -> None:
+def test_threads_that_call_at_once_take_turns(component: Any, artifact: Any) -> None:
     run = on_openvino.load(*artifact, threads=1)
-    samples = [part[0].sample(frames, seed=frames) for frames in (5, 20, 5, 33, 12, 20)]
+    samples = [component[0].sample(frames, seed=frames) for frames in (5, 20, 5, 33, 12, 20)]
     alone = [run(sample)["latent"] for sample in samples]
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda sample: run(sample)["latent"], samples))
@@ -84,9 +88,9 @@ def test_a_signal_is_survived_once_models_are_gone(artifact: Any) -> None:
     assert subprocess.check_output(command, text=True) == "heard\n"
 
 
-def test_what_does_not_fit_is_refused(part: Any, artifact: Any) -> None:
+def test_what_does_not_fit_is_refused(component: Any, artifact: Any) -> None:
     run = on_openvino.load(*artifact, threads=1)
-    mel = part[0].sample(4, seed=0)["log_mel"]
+    mel = component[0].sample(4, seed=0)["log_mel"]
     for wrong in ({}, {"mel": mel}, {"log_mel": mel[0]}, {"log_mel": mel.astype(np.float64)},
                   {"log_mel": mel[..., :5]}):  # fmt: skip
         with pytest.raises(UsageError, match="encoder takes"):
@@ -109,14 +113,14 @@ def test_settings_name_the_precision_and_an_absent_engine_is_told(
         on_openvino.load(*artifact, threads=1)
 
 
-def test_the_first_bad_operation_is_found(part: Any, artifact: Any, tmp_path: Path) -> None:
-    component, module, altered = part
-    sample = component.sample(37, seed=1)
-    broken, root = _export(component, altered, tmp_path)
-    culprit = locate(broken, root, component, module, sample, 60.0)
-    assert culprit is not None
-    assert (culprit.module, culprit.type) == (ALTERED, "MatMul")
-    assert locate(*artifact, component, module, sample, 60.0) is None
+def test_the_first_bad_operation_is_found(component: Any, artifact: Any, tmp_path: Path) -> None:
+    declared, module, altered = component
+    sample = declared.sample(37, seed=1)
+    broken, root = _export(declared, altered, tmp_path)
+    divergent = locate(broken, root, declared, module, sample, 60.0)
+    assert divergent is not None
+    assert (divergent.module, divergent.type) == (ALTERED, "MatMul")
+    assert locate(*artifact, declared, module, sample, 60.0) is None
 
 
 def _export(component: Component, module: Any, out: Path) -> tuple[Artifact, Path]:

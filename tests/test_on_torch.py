@@ -11,12 +11,12 @@ from tiny import TINY
 
 from hiresldm.core.errors import BackendMissingError, IntegrityError, UsageError
 from hiresldm.core.spec import Artifact
-from hiresldm.families.checkpoints import save_part
+from hiresldm.families.checkpoints import save_component
 from hiresldm.families.hiresldm.components import components
 from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes import on_torch
 
-ENCODER = next(part for part in components(TINY.host) if part.name == "encoder")
+ENCODER = next(component for component in components(TINY.host) if component.name == "encoder")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def model() -> Model:
 
 @pytest.fixture
 def artifact(model: Model, tmp_path: Path) -> Artifact:
-    save_part(model.encoder, TINY, tmp_path / "encoder.safetensors", torch.float32)
+    save_component(model.encoder, TINY, tmp_path / "encoder.safetensors", torch.float32)
     named = {"component": "encoder", "format": "torch", "precision": "fp32"}
     tensors = {"inputs": ("log_mel",), "outputs": ("latent",)}
     return Artifact(**named, path="encoder.safetensors", sha256="", tools={}, **tensors)

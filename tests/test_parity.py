@@ -21,9 +21,9 @@ from hiresldm.core.spec import File
 from hiresldm.core.weights import stored_tensors, weights_file
 from hiresldm.parity import golden, report, thresholds
 from hiresldm.parity.candidates import Candidate, candidates
+from hiresldm.parity.components import ODD
 from hiresldm.parity.distance import distance
 from hiresldm.parity.gate import Gate
-from hiresldm.parity.parts import ODD
 from hiresldm.parity.repro import located
 from hiresldm.parity.rows import Row, Status, failed
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
@@ -71,7 +71,7 @@ def test_the_embedded_bundle_agrees_with_the_reference() -> None:
     gate = Gate.open(EMBEDDED_BUNDLE, weights=EMBEDDED_BUNDLE, full=FULL)
     rows = list(gate.rows())
     assert [report.line(row) for row in failed(rows)] == []
-    assert {row.component for row in rows} >= {*gate.components, "chain"}
+    assert {row.component for row in rows} >= {*gate.components, "pipeline"}
     absent = {row.runtime for row in rows if row.status is Status.NOT_RUN}
     assert absent <= ({"coreml"} if sys.platform == "linux" else set())
 
@@ -102,8 +102,8 @@ def test_the_altered_operation_is_found_and_its_inputs_are_saved(
 ) -> None:
     gate = Gate.open(altered, weights=EMBEDDED_BUNDLE)
     (candidate,) = candidates(gate.manifest, altered)
-    cases = gate.parts.cases("denoiser", ODD, 1)[:1]
-    row = gate.parts.judged(candidate, "denoiser", "part", "part_db", cases)
+    cases = gate.single.cases("denoiser", ODD, 1)[:1]
+    row = gate.single.evaluated(candidate, "denoiser", "component", "component_db", cases)
     assert row.status is Status.FAIL
     first, saved = located(gate, tmp_path)
     assert "MatMul" in first and f"'{ALTERED}'" in first
@@ -115,9 +115,13 @@ def test_a_checkpoint_that_fails_has_no_operations_to_look_into(tmp_path: Path) 
     gate = Gate.open(EMBEDDED_BUNDLE)
     run = gate.reference["denoiser"]
     halved = {"denoiser": lambda x: {"clean": run(x)["clean"] * np.float32(0.5)}}
-    cases = gate.parts.cases("denoiser", ODD, 1)[:1]
-    gate.parts.judged(
-        Candidate("torch", "fp32", "torch", (), halved), "denoiser", "part", "part_db", cases
+    cases = gate.single.cases("denoiser", ODD, 1)[:1]
+    gate.single.evaluated(
+        Candidate("torch", "fp32", "torch", (), halved),
+        "denoiser",
+        "component",
+        "component_db",
+        cases,
     )
     first, _ = located(gate, tmp_path)
     assert "a torch file has no operations" in first
@@ -128,8 +132,8 @@ def test_a_spectrum_that_fails_is_saved_as_waves_and_picture(bundle: Path, tmp_p
     run = gate.reference["decoder"]
     halved = {"decoder": lambda x: {"restored": run(x)["restored"] * np.float32(0.5)}}
     candidate = Candidate("onnx", "fp32", "torch", (), halved)
-    gate.parts.judged(
-        candidate, "decoder", "part", "part_db", gate.parts.cases("decoder", ODD, 1)[:1]
+    gate.single.evaluated(
+        candidate, "decoder", "component", "component_db", gate.single.cases("decoder", ODD, 1)[:1]
     )
     assert len(list(located(gate, tmp_path))) == 2
     assert {path.suffix for path in tmp_path.iterdir()} == {".npz", ".wav", ".png"}
@@ -199,13 +203,14 @@ def test_a_bad_channel_is_found_on_whichever_axis_it_lies() -> None:
 def test_loosening_needs_a_reason(tmp_path: Path) -> None:
     kept = thresholds.load()
     assert set(kept.floors) == set(Precision)
-    entry = '[[loosened]]\nformat = "coreml"\nprecision = "fp16"\nlimit = "part_db"\nvalue = 40.0\n'
+    where = 'format = "coreml"\nprecision = "fp16"\nlimit = "component_db"'
+    entry = f"[[loosened]]\n{where}\nvalue = 40.0\n"
     path = tmp_path / "thresholds.toml"
     text = thresholds.FILE.read_text()
     path.write_text(f'{text}\n{entry}reason = "measured on an engine that rounds every sum"\n')
     about = {"component": "decoder", "precision": "fp16", "runtime": "mil"}
-    assert thresholds.load(path).floor("part_db", format="coreml", **about) == 40
-    assert thresholds.load(path).floor("part_db", format="onnx", **about) == 45
+    assert thresholds.load(path).floor("component_db", format="coreml", **about) == 40
+    assert thresholds.load(path).floor("component_db", format="onnx", **about) == 45
     for number, bad in enumerate((entry + 'reason = "ok"\n', entry, "strange = 1\n")):
         other = tmp_path / f"{number}.toml"
         other.write_text(f"{text}\n{bad}" if bad.startswith("[[") else f"{bad}{text}")
@@ -216,8 +221,8 @@ def test_loosening_needs_a_reason(tmp_path: Path) -> None:
 def test_reports_hold_every_row() -> None:
     about = ("onnx", "int8", "ort")
     rows = [
-        Row("decoder", *about, "part, 37 frames", 41.2, 25.0, Status.PASS),
-        Row("chain", *about, "end to end, lsd", -0.07, -0.05, Status.FAIL, "<too dull>"),
+        Row("decoder", *about, "component, 37 frames", 41.2, 25.0, Status.PASS),
+        Row("pipeline", *about, "end to end, lsd", -0.07, -0.05, Status.FAIL, "<too dull>"),
         Row("decoder", "coreml", "fp16", "coreml", "open", None, None, Status.NOT_RUN, "no Mac"),
     ]
     suite = ElementTree.fromstring(report.junit(rows))  # noqa: S314 - our own text

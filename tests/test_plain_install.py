@@ -73,7 +73,7 @@ def test_a_bundle_is_inspected_as_far_as_the_engines_go(tmp_path: Path) -> None:
     done = _run(tmp_path, "inspect", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     decoders = {
-        a["format"]: a for a in json.loads(done.stdout)["artifacts"] if a["part"] == "decoder"
+        a["format"]: a for a in json.loads(done.stdout)["artifacts"] if a["component"] == "decoder"
     }
     assert decoders["onnx"]["outputs"] == {"restored": [1, None, 2050]}
     assert decoders["torch"]["outputs"] == {"restored": None}

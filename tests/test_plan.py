@@ -22,7 +22,7 @@ def test_every_exporter_in_the_folder_is_a_format():
     assert {"onnx", "openvino", "coreml"} <= exporters().keys()
 
 
-def test_rows_are_parts_by_formats_by_precisions_with_sizes_that_shrink(model: Model):
+def test_rows_are_components_by_formats_by_precisions_with_sizes_that_shrink(model: Model):
     rows = plan(model, formats=["openvino"], precisions=["fp32", "fp16", "int8", "int4"]).rows
     assert len(rows) == 16
     sizes = [row.predicted_bytes for row in rows if row.component.name == "decoder"]
@@ -31,13 +31,13 @@ def test_rows_are_parts_by_formats_by_precisions_with_sizes_that_shrink(model: M
     assert sizes[3] <= 0.20 * sizes[0]
 
 
-def test_mixed_is_predicted_by_its_recipe(model: Model, tmp_path: Path):
+def test_mixed_is_predicted_by_its_mixed_precision_config(model: Model, tmp_path: Path):
     from hiresldm.calibration.layers import quantizable
-    from hiresldm.calibration.mixed_precision import Recipe, save
+    from hiresldm.calibration.mixed_precision import PrecisionConfig, save
 
-    path = tmp_path / "recipe.json"
-    save(Recipe("edge", dict.fromkeys(quantizable(model), Precision.INT8)), path)
-    made = plan(model, formats=["onnx"], precisions=["int8", "mixed"], recipe=path)
+    path = tmp_path / "precision-config.json"
+    save(PrecisionConfig("edge", dict.fromkeys(quantizable(model), Precision.INT8)), path)
+    made = plan(model, formats=["onnx"], precisions=["int8", "mixed"], precision_config=path)
     sizes = {(row.component.name, row.precision): row.predicted_bytes for row in made.rows}
     assert sizes["decoder", Precision.INT8] == sizes["decoder", Precision.MIXED]
 
@@ -49,7 +49,7 @@ def test_mixed_is_predicted_by_its_recipe(model: Model, tmp_path: Path):
         ({"precisions": ["int3"]}, "no precision 'int3'"),
         ({"components": ["vocoder"]}, "no component 'vocoder'"),
         ({"precisions": ["fp32", "pal6"]}, "onnx cannot hold pal6"),
-        ({"precisions": ["mixed"]}, "--recipe"),
+        ({"precisions": ["mixed"]}, "--precision-config"),
         ({"precisions": ["w8a8"]}, "--calibration"),
     ],
 )

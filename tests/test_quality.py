@@ -213,7 +213,7 @@ def test_rows_leave_untouched_speech_out_of_the_whole() -> None:
     marks = [("noise", 1.0), ("noise", 2.0), ("clip", 6.0), (CLEAN, 50.0)]
     clips = [
         quality.ClipScores(system, steps, kind, "x", "s", {"m": mark + shift})
-        for system, steps, shift in (("input", None, 0.0), ("chain", 2, 10.0))
+        for system, steps, shift in (("input", None, 0.0), ("pipeline", 2, 10.0))
         for kind, mark in marks
     ]
     made = {
@@ -221,10 +221,10 @@ def test_rows_leave_untouched_speech_out_of_the_whole() -> None:
         for row in quality.rows(clips, seed=0)
     }
     assert made == {
-        ("input", "all"): (3, 3.0), ("chain", "all"): (3, 13.0),
-        ("input", "noise"): (2, 1.5), ("chain", "noise"): (2, 11.5),
-        ("input", "clip"): (1, 6.0), ("chain", "clip"): (1, 16.0),
-        ("input", CLEAN): (1, 50.0), ("chain", CLEAN): (1, 60.0),
+        ("input", "all"): (3, 3.0), ("pipeline", "all"): (3, 13.0),
+        ("input", "noise"): (2, 1.5), ("pipeline", "noise"): (2, 11.5),
+        ("input", "clip"): (1, 6.0), ("pipeline", "clip"): (1, 16.0),
+        ("input", CLEAN): (1, 50.0), ("pipeline", CLEAN): (1, 60.0),
     }  # fmt: skip
 
 
@@ -270,18 +270,18 @@ def test_the_verb_scores_the_embedded_model(
     )
     assert {"machine", "versions", "models", "seed"} <= result.keys()
     about = {(r["system"], r["steps"], r["class"], r["count"]) for r in result["rows"]}
-    systems = (("input", None), ("recovery", None), ("autoencoder", None), ("chain", 1))
+    systems = (("input", None), ("recovery", None), ("autoencoder", None), ("pipeline", 1))
     kinds = (("all", len(CLASSES) - 1), *((kind, 1) for kind in CLASSES))
     assert about == {(*system, *kind) for system in systems for kind in kinds}
     assert all(set(row["estoi"]) == {"mean", "low", "high"} for row in result["rows"])
     untouched = _row(result, "input", CLEAN)
     assert untouched["estoi"]["mean"] > 0.98
-    assert _row(result, "chain", CLEAN)["lsd"]["mean"] > 0.0
+    assert _row(result, "pipeline", CLEAN)["lsd"]["mean"] > 0.0
     harmed = {(r["system"], r["class"]) for r in result["speakers"]}
-    assert harmed >= {(name, per_speaker.NEAR_CLEAN) for name in ("recovery", "chain")}
+    assert harmed >= {(name, per_speaker.NEAR_CLEAN) for name in ("recovery", "pipeline")}
     assert "input" not in {name for name, _ in harmed}
     markdown = quality_tables.markdown(result["rows"])
-    assert f"| chain, 1 step | {len(CLASSES) - 1} | " in markdown
+    assert f"| pipeline, 1 step | {len(CLASSES) - 1} | " in markdown
     assert len(markdown.splitlines()) == 2 + 4 + 1 + 2 + 4 * len(CLASSES)
 
 

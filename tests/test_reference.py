@@ -14,7 +14,7 @@ from hiresldm.core.errors import IntegrityError, UsageError
 from hiresldm.core.weights import weights_file
 from hiresldm.families.checkpoints import load
 from hiresldm.families.hiresldm import frontend, torch_frontend
-from hiresldm.families.hiresldm.components import NAMES as PARTS
+from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
 from hiresldm.families.hiresldm.components import components
 from hiresldm.families.hiresldm.config import BASE, EDGE, REVISION, ModelConfig, named
 from hiresldm.families.hiresldm.layers import gain
@@ -35,12 +35,12 @@ def test_own_sizes_are_a_file_of_differences(tmp_path: Path):
     own = named(str(path))
     assert (own.front.latent_channels, own.front.stride, own.encoder.dim) == (32, 4, 64)
     assert own.decoder == EDGE.decoder
-    parts, model = components(own.host), Model(own).eval()
-    for part in parts:
-        inputs = [torch.from_numpy(x) for x in part.sample(frames=3, seed=0).values()]
+    declared, model = components(own.host), Model(own).eval()
+    for component in declared:
+        inputs = [torch.from_numpy(x) for x in component.sample(frames=3, seed=0).values()]
         with torch.inference_mode():
-            assert model.get_submodule(part.name)(*inputs).shape == part.shape_of(
-                part.outputs[0], 3
+            assert model.get_submodule(component.name)(*inputs).shape == component.shape_of(
+                component.outputs[0], 3
             )
     for wrong, told in (
         ('{"latent_channels": 32}', "latent_channels"),
@@ -56,8 +56,8 @@ def test_weights_of_another_revision_are_refused_in_one_sentence(
 ):
     """Revision 4 had other sizes too, which must not be what is complained of."""
     old = json.loads(TINY.to_json()) | {"revision": 4, "recovery_band_bins": 16}
-    for part in PARTS:
-        path = tmp_path / f"{part}.safetensors"
+    for component in COMPONENTS:
+        path = tmp_path / f"{component}.safetensors"
         save_file({"mask.bias": torch.zeros(1)}, path, {"config": json.dumps(old)})
     with pytest.raises(SystemExit) as stopped:
         main(["build", str(tmp_path / "out"), "--weights", str(tmp_path)])
@@ -70,7 +70,7 @@ def test_weights_of_another_revision_are_refused_in_one_sentence(
 @pytest.mark.parametrize(
     ("config", "low", "high"), [(EDGE, 8e6, 20e6), (BASE, 60e6, 100e6)], ids=["edge", "base"]
 )
-def test_every_part_maps_its_declared_shapes(config: ModelConfig, low: float, high: float):
+def test_every_component_maps_its_declared_shapes(config: ModelConfig, low: float, high: float):
     model = Model(config).eval()
     assert low < sum(p.numel() for p in model.parameters()) < high
     for component in components(config.host):
@@ -131,8 +131,10 @@ def test_the_latent_has_unit_variance_by_construction():
 
 
 def test_weights_that_do_not_fit_are_refused_by_name(tmp_path: Path):
-    for part in PARTS:
-        data = weights_file(EMBEDDED_BUNDLE, part).read_bytes()
-        (tmp_path / f"{part}.safetensors").write_bytes(data[:-10] if part == "encoder" else data)
+    for component in COMPONENTS:
+        data = weights_file(EMBEDDED_BUNDLE, component).read_bytes()
+        (tmp_path / f"{component}.safetensors").write_bytes(
+            data[:-10] if component == "encoder" else data
+        )
     with pytest.raises(IntegrityError, match="encoder"):
         load(tmp_path)

@@ -39,7 +39,7 @@ def test_the_step_that_makes_a_file_is_the_first_to_name_it():
         for word in shlex.split(line):
             first.setdefault(word.removeprefix(f"{release.WORK}/"), step)
     makers = {"weights/edge": "build", "restored.wav": "example", "phone": "formats"}
-    makers |= {"calibration.safetensors": "calibrate", "recipe.json": "search"}
+    makers |= {"calibration.safetensors": "calibrate", "precision-config.json": "search"}
     assert makers.items() <= first.items()
     assert list(release.STEPS)[-2:] == ["tables", "card"]
 

@@ -69,7 +69,7 @@ def test_networks_compute_what_the_packages_own_modules_do(
 ) -> None:
     model, package = pair
     t, behind = 0.625, 10
-    given = {part.name: part.sample(FRAMES, seed=1) for part in model.components}
+    given = {component.name: component.sample(FRAMES, seed=1) for component in model.components}
     given["clean"] |= {"time": np.array([1 - t], np.float32), "waves": waves(t)}
     given["vocoder"]["features"][..., -behind:] = 0.0
     runners = on_torch.runners(model)

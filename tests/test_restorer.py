@@ -20,7 +20,7 @@ from hiresldm.core.metrics import snr_db
 from hiresldm.core.restorer import Restorer, measure
 from hiresldm.core.spec import Array, Arrays, Artifact, Runner
 from hiresldm.families.hiresldm.host import Host, RecoveryAlone
-from hiresldm.runtimes.restorer import pick, runtime_of, shared_buckets
+from hiresldm.runtimes.restorer import pick, runtime_of, shared_frames
 
 MakeRestorer = Callable[..., Restorer]
 
@@ -68,8 +68,8 @@ def test_chunks_do_not_matter(toy_restorer: MakeRestorer, speech: Array, chunk_s
 def test_blocks_do_not_matter(toy_restorer: MakeRestorer, speech: Array, sizes: list[int]) -> None:
     wave = speech[:, None]
     stream = toy_restorer(chunk_s=0.7, context_s=0.3).stream(measure([wave], 1, 48_000))
-    parts = [stream.process(block) for block in np.split(wave, np.cumsum(sizes))]
-    made = np.concatenate([*parts, stream.flush()])[:, 0]
+    pieces = [stream.process(block) for block in np.split(wave, np.cumsum(sizes))]
+    made = np.concatenate([*pieces, stream.flush()])[:, 0]
     assert np.array_equal(made, toy_restorer(chunk_s=0.7, context_s=0.3)(speech, RATE_HZ))
 
 
@@ -126,12 +126,12 @@ def test_requests_that_cannot_be_met_are_refused(toy_restorer: MakeRestorer) -> 
         restorer(wave, 0)
 
 
-def test_parts_that_take_few_lengths_get_no_others(
+def test_components_that_take_few_lengths_get_no_others(
     toy_restorer: MakeRestorer, speech: Array
 ) -> None:
     """Silence fills a chunk up to the next bucket, and the result is that of any length."""
     seen: set[int] = set()
-    free, buckets = toy_restorer(chunk_s=0.7, context_s=0.3), (30, 60, 100)
+    free, enumerated_frames = toy_restorer(chunk_s=0.7, context_s=0.3), (30, 60, 100)
 
     def noted(name: str, runner: Runner) -> Runner:
         def run(arrays: Arrays) -> dict[str, Array]:
@@ -141,17 +141,19 @@ def test_parts_that_take_few_lengths_get_no_others(
 
         return run
 
-    restorer = toy_restorer(context_s=0.3, buckets=buckets, wrap=noted)
+    restorer = toy_restorer(context_s=0.3, enumerated_frames=enumerated_frames, wrap=noted)
     made = restorer(speech, RATE_HZ)
-    assert seen <= set(buckets) and len(made) == len(speech)
+    assert seen <= set(enumerated_frames) and len(made) == len(speech)
     assert _snr_db(free(speech, RATE_HZ), made) > 50
     one_frame = restorer(speech[:100], RATE_HZ)
     assert one_frame.shape == (100,) and 30 in seen
 
 
 def test_a_precision_is_picked_by_name_and_buckets_are_shared() -> None:
-    def artifact(part: str, precision: str, *buckets: int) -> Artifact:
-        return Artifact(part, "onnx", precision, "x", "", (), (), {}, buckets=buckets)
+    def artifact(component: str, precision: str, *enumerated_frames: int) -> Artifact:
+        return Artifact(
+            component, "onnx", precision, "x", "", (), (), {}, enumerated_frames=enumerated_frames
+        )
 
     listed = [artifact("encoder", "fp32"), artifact("encoder", "int8")]
     runtime = runtime_of("ort")
@@ -168,10 +170,10 @@ def test_a_precision_is_picked_by_name_and_buckets_are_shared() -> None:
     with pytest.raises(IntegrityError, match=r"NEW --weights 'my bundle' --formats coreml$"):
         pick(listed, "encoder", runtime_of("mil"), None, root)
     several = [artifact("a", "fp16", 64, 32), artifact("b", "fp16"), artifact("c", "fp16", 32, 16)]
-    assert shared_buckets(several) == (32,)
-    assert shared_buckets(listed) == ()
+    assert shared_frames(several) == (32,)
+    assert shared_frames(listed) == ()
     with pytest.raises(IntegrityError, match="no common number"):
-        shared_buckets([artifact("a", "fp16", 64), artifact("b", "fp16", 32)])
+        shared_frames([artifact("a", "fp16", 64), artifact("b", "fp16", 32)])
 
 
 def test_a_file_is_restored_as_its_wave_is(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hiresldm.core.sampler import ddim, multistep, signal_and_noise, timesteps
+from hiresldm.core.sampler import ddim, dpmpp_2m, signal_and_noise, timesteps
 
 
 def gaussian_denoiser(mean: float, std: float):
@@ -38,12 +38,12 @@ def test_the_second_order_sampler_needs_fewer_steps_for_the_same_error():
             sample(denoise, noise * 0, noise, timesteps(steps, 1.0)) - 3 - noise / 2
         ).max()
 
-    assert error(multistep, 16) < 0.3 * error(ddim, 16)
-    assert error(multistep, 64) < 0.4 * error(multistep, 32)
-    assert error(multistep, 2) == error(ddim, 2)
+    assert error(dpmpp_2m, 16) < 0.3 * error(ddim, 16)
+    assert error(dpmpp_2m, 64) < 0.4 * error(dpmpp_2m, 32)
+    assert error(dpmpp_2m, 2) == error(ddim, 2)
 
 
-@pytest.mark.parametrize("sample", [ddim, multistep])
+@pytest.mark.parametrize("sample", [ddim, dpmpp_2m])
 def test_numpy_and_torch_agree_to_the_bit(sample):
     rng = np.random.default_rng(1)
     recovered, noise = rng.standard_normal((2, 1, 7, 4)).astype(np.float32)

@@ -20,9 +20,9 @@ from hiresldm.benchmarks.speed.memory import Memory
 from hiresldm.cli.main import main
 from hiresldm.core.spec import Array, Arrays
 from hiresldm.core.weights import weights_file
-from hiresldm.distill.shortcut import PART, TwoTimeDenoiser
-from hiresldm.families.checkpoints import load, save_part
-from hiresldm.families.hiresldm.components import NAMES as PARTS
+from hiresldm.distill.shortcut import COMPONENT, TwoTimeDenoiser
+from hiresldm.families.checkpoints import load, save_component
+from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
 from hiresldm.families.hiresldm.config import EDGE, Stack
 from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer
@@ -35,12 +35,14 @@ RATE_HZ = 48_000
 def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded model as a student folder, with an untrained second time."""
     folder = tmp_path_factory.mktemp("student")
-    for part in PARTS:
-        shutil.copyfile(weights_file(EMBEDDED_BUNDLE, part), folder / f"{part}.safetensors")
+    for component in COMPONENTS:
+        shutil.copyfile(
+            weights_file(EMBEDDED_BUNDLE, component), folder / f"{component}.safetensors"
+        )
     model = load(folder)
     network = TwoTimeDenoiser(model.config)
     network.load_state_dict(model.denoiser.state_dict(), strict=False)
-    save_part(network, model.config, folder / f"{PART}.safetensors", torch.float32)
+    save_component(network, model.config, folder / f"{COMPONENT}.safetensors", torch.float32)
     return folder
 
 
@@ -126,9 +128,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stacks = dict.fromkeys(("recovery", "encoder_fine", "encoder", "denoiser", "decoder"), small)
     config = replace(EDGE, name="tiny", **stacks)
     folder = tmp_path_factory.mktemp("tiny")
-    for name, part in Model(config).named_children():
-        save_part(part, config, folder / f"{name}.safetensors", torch.float32)
-    save_part(TwoTimeDenoiser(config), config, folder / f"{PART}.safetensors", torch.float32)
+    for name, component in Model(config).named_children():
+        save_component(component, config, folder / f"{name}.safetensors", torch.float32)
+    save_component(
+        TwoTimeDenoiser(config), config, folder / f"{COMPONENT}.safetensors", torch.float32
+    )
     return folder
 
 

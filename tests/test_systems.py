@@ -1,4 +1,4 @@
-"""What is compared: stages and chains of bundles, and open peers."""
+"""What is compared: stages and pipelines of bundles, and open peers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RATE_HZ = 48_000
 @pytest.fixture(scope="module")
 def restorer() -> Restorer:
     """The embedded bundle."""
-    return load(Variant("chain", None, "ort", None), threads=1)
+    return load(Variant("pipeline", None, "ort", None), threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -39,40 +39,40 @@ def pair(speech: Array, noisy: Array) -> Pair:
     return Pair("mixed", (), "example", "p257", 24_000.0, speech[where], noisy[where], "en")
 
 
-def test_systems_are_input_stages_and_chains(restorer: Restorer, pair: Pair) -> None:
-    compared = systems_of({"chain": restorer, "student": restorer}, [1, 2], seed=5)
+def test_systems_are_input_stages_and_pipelines(restorer: Restorer, pair: Pair) -> None:
+    compared = systems_of({"pipeline": restorer, "student": restorer}, [1, 2], seed=5)
     made = {(one.name, one.steps): one.run(pair) for one in compared if one.steps != 2}
     assert [(one.name, one.steps) for one in compared] == [
         ("input", None), ("recovery", None), ("autoencoder", None),
-        ("chain", 1), ("chain", 2), ("student", 1), ("student", 2),
+        ("pipeline", 1), ("pipeline", 2), ("student", 1), ("student", 2),
     ]  # fmt: skip
     assert np.array_equal(made["input", None], pair.damaged)
     assert np.array_equal(made["recovery", None], recover(restorer, pair.damaged))
     expected = restorer(pair.damaged, RATE_HZ, steps=1, seed=5)
-    assert np.array_equal(made["chain", 1], expected)
+    assert np.array_equal(made["pipeline", 1], expected)
     assert np.array_equal(made["student", 1], expected)
-    blind = systems_of({"chain": restorer}, [], seed=0, referenced=False)
-    assert [one.name for one in blind] == ["input", "recovery", "chain"]
+    blind = systems_of({"pipeline": restorer}, [], seed=0, referenced=False)
+    assert [one.name for one in blind] == ["input", "recovery", "pipeline"]
     with pytest.raises(UsageError, match="99 steps are not offered"):
-        systems_of({"chain": restorer}, [1, 99], seed=0)
+        systems_of({"pipeline": restorer}, [1, 99], seed=0)
 
 
 def test_the_round_trip_knows_the_clean_clip(restorer: Restorer, pair: Pair) -> None:
     ceiling = round_trip(restorer, pair.damaged, pair.reference)
-    chain = restorer(pair.damaged, RATE_HZ, steps=1)
+    pipeline = restorer(pair.damaged, RATE_HZ, steps=1)
     assert ceiling.shape == pair.damaged.shape
-    assert lsd(pair.reference, ceiling) < 0.9 * lsd(pair.reference, chain)
+    assert lsd(pair.reference, ceiling) < 0.9 * lsd(pair.reference, pipeline)
     # The level of the damaged wave leads, so turning both up turns the result up and no more.
     louder = round_trip(restorer, pair.damaged * np.float32(2), pair.reference * np.float32(2))
     assert np.allclose(louder, 2 * ceiling, atol=1e-3)
 
 
 def test_variants_are_bundles_by_engines_by_precisions() -> None:
-    assert variants([], [], []) == (Variant("chain", None, "ort", None),)
+    assert variants([], [], []) == (Variant("pipeline", None, "ort", None),)
     made = variants(["teacher=a", "b"], ["ort", "openvino"], ["int8"])
     assert [(one.name, one.bundle) for one in made] == [
         ("teacher/ort/int8", Path("a")), ("teacher/openvino/int8", Path("a")),
-        ("chain/ort/int8", Path("b")), ("chain/openvino/int8", Path("b")),
+        ("pipeline/ort/int8", Path("b")), ("pipeline/openvino/int8", Path("b")),
     ]  # fmt: skip
     with pytest.raises(UsageError, match="same name"):
         variants(["a", "b"], [], [])

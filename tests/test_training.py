@@ -23,13 +23,13 @@ from hiresldm.training.data.bank import Sounds
 from hiresldm.training.data.chain import Chain
 from hiresldm.training.data.material import assemble
 from hiresldm.training.data.prepared import prepare
-from hiresldm.training.discriminator import CriticSize
+from hiresldm.training.discriminator import DiscriminatorSize
 from hiresldm.training.loop import Schedule, Trainer
 from hiresldm.training.polish import PolishStage
 from hiresldm.training.stages import Outcome, RecoveryStage
 
 RATE_HZ = 48_000
-CRITIC = CriticSize((4, 4), ((512, 128),), 12_000)
+DISCRIMINATOR = DiscriminatorSize((4, 4), ((512, 128),), 12_000)
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +92,8 @@ def test_all_stages_train_and_leave_weights_a_plot_and_a_log(data: Path, cache: 
         state = run.train(job, resume=False, quiet=True)
         assert state.step > 0
         assert state.skipped == 0
-    parts = {path.stem for path in tmp_path.glob("*.safetensors")}
-    assert parts == {"recovery", "encoder", "decoder", "denoiser"}
+    components = {path.stem for path in tmp_path.glob("*.safetensors")}
+    assert components == {"recovery", "encoder", "decoder", "denoiser"}
     runs = json.loads((tmp_path / "log.json").read_text())["runs"]
     assert [one["stage"] for one in runs] == list(run.STAGES)
     assert [one["command"] for one in runs] == [f"{stage} it" for stage in run.STAGES]
@@ -123,7 +123,7 @@ def test_validation_speech_is_heard_with_the_averaged_weights(sounds: Sounds, tm
     assert made.state.valid[-1][1] != first[1]
 
 
-def test_a_run_can_start_from_trained_parts(data: Path, cache: Path, tmp_path: Path):
+def test_a_run_can_start_from_trained_components(data: Path, cache: Path, tmp_path: Path):
     first = run.Job("recovery", data, tmp_path / "first", TINY, 0.03, cache=cache, batch=2)
     run.train(first, resume=False, quiet=True)
     again = replace(first, out=tmp_path / "again", minutes=1e-6, init=first.out)
@@ -152,28 +152,31 @@ def test_a_gradient_that_is_not_finite_moves_nothing_and_is_counted(sounds: Soun
     assert all(torch.allclose(before[name], after[name], rtol=1e-6) for name in before)
 
 
-def test_a_polish_moves_what_it_is_asked_to_and_its_critic(sounds: Sounds, tmp_path: Path):
+def test_a_polish_moves_what_it_is_asked_to_and_its_discriminator(sounds: Sounds, tmp_path: Path):
     torch.manual_seed(0)
     model = Model(TINY)
-    stage = PolishStage(model, batch=4, seconds=0.4, parts=("denoiser", "decoder"), critic=CRITIC)
+    stage = PolishStage(
+        model, batch=4, seconds=0.4, components=("denoiser", "decoder"), discriminator=DISCRIMINATOR
+    )
     made = Trainer(stage, Chain(sounds), tmp_path, Schedule(minutes=60.0))
     made.own.mkdir(parents=True)
     made.state.precision = "fp32"
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    verdict = stage.critic.critics[0].verdict.weight.clone()
+    verdict = stage.discriminator.discriminators[0].verdict.weight.clone()
     steps(made, 2)
     moved = {
         n.split(".")[0] for n, v in model.state_dict().items() if not torch.equal(v, before[n])
     }
     assert moved == {"denoiser", "decoder"}
-    assert not torch.equal(verdict, stage.critic.critics[0].verdict.weight)
+    assert not torch.equal(verdict, stage.discriminator.discriminators[0].verdict.weight)
 
 
-def test_what_a_critic_corrects_is_as_large_as_it_may_be(sounds: Sounds):
+def test_what_a_discriminator_corrects_is_as_large_as_it_may_be(sounds: Sounds):
     """Its gradient at the restored spectrum is a share of that of the other losses."""
     torch.manual_seed(0)
     stages = [
-        PolishStage(Model(TINY), batch=2, seconds=0.4, critic=critic) for critic in (None, CRITIC)
+        PolishStage(Model(TINY), batch=2, seconds=0.4, discriminator=discriminator)
+        for discriminator in (None, DISCRIMINATOR)
     ]
     stages[1].model.load_state_dict(stages[0].model.state_dict())
     inputs = stages[0].inputs(Chain(sounds), 0)

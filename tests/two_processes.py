@@ -1,4 +1,4 @@
-"""Run by torchrun, see test_training: each process trains on its part, then the first on both."""
+"""Run by torchrun, see test_training: each process trains on its half, then the first on both."""
 
 import sys
 from pathlib import Path
@@ -23,9 +23,9 @@ class Both(RecoveryStage):
     chains: tuple[Chain, ...] = ()
 
     def inputs(self, chain: Chain, step: int) -> Inputs:
-        """The parts of both, one after the other."""
-        parts = [super(Both, self).inputs(one, step) for one in self.chains]
-        return tuple(torch.cat(pair) for pair in zip(*parts, strict=True))
+        """The components of both, one after the other."""
+        halves = [super(Both, self).inputs(one, step) for one in self.chains]
+        return tuple(torch.cat(pair) for pair in zip(*halves, strict=True))
 
 
 def trained(stage: RecoveryStage, chain: Chain, out: Path) -> dict[str, torch.Tensor]:
@@ -55,10 +55,10 @@ def main(data: Path, cache: Path, out: Path) -> None:
     with devices.processes(device):
         sounds, rank = sounds_of(data, "train", cache, device), devices.rank()
         stage = RecoveryStage(model(), batch=BATCH, seconds=0.5)
-        torch.save(trained(stage, Chain(sounds, part=rank), out / str(rank)), out / f"{rank}.pt")
+        torch.save(trained(stage, Chain(sounds, rank=rank), out / str(rank)), out / f"{rank}.pt")
     if rank == 0:
         alone = Both(model(), batch=BATCH, seconds=0.5)
-        alone.chains = (Chain(sounds, part=0), Chain(sounds, part=1))
+        alone.chains = (Chain(sounds, rank=0), Chain(sounds, rank=1))
         torch.save(trained(alone, alone.chains[0], out / "alone"), out / "alone.pt")
 
 

@@ -1,4 +1,4 @@
-"""What a restored clip is judged by; adding a metric is adding an entry to `SCORERS`."""
+"""What a restored clip is scored by; adding a metric is adding an entry to `SCORERS`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import numpy as np
 from ...core import metrics
 from ...core.errors import BackendMissingError, UsageError
 from ...core.spec import Array
-from ..rates import JUDGED_HZ, at_16_khz
+from ..rates import METRIC_HZ, at_16_khz
 from . import cepstra, speakers, transcripts
 from .testset import Pair
 
@@ -111,12 +111,12 @@ def _known(pair: Pair, candidate: Array) -> tuple[Array, Array]:
 def _dnsmos(pair: Pair, candidate: Array) -> dict[str, float]:
     wave = at_16_khz(candidate)
     # speechmos refuses samples beyond full scale; the level is kept otherwise, as it counts.
-    made = _dnsmos_judge()(wave / max(1.0, float(np.abs(wave).max())), JUDGED_HZ, False)
+    made = _dnsmos_model()(wave / max(1.0, float(np.abs(wave).max())), METRIC_HZ, False)
     return {f"dnsmos_{part}": float(made[f"{part}_mos"]) for part in ("ovrl", "sig", "bak", "p808")}
 
 
 @cache
-def _dnsmos_judge() -> Any:
+def _dnsmos_model() -> Any:
     """DNSMOS as speechmos has it, on one thread: on all of them, parallel scoring crawls."""
     import onnxruntime as ort
     from speechmos import dnsmos
@@ -125,18 +125,18 @@ def _dnsmos_judge() -> Any:
     paths = [models / "sig_bak_ovr.onnx", models / "model_v8.onnx"]
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
-    judge = dnsmos.DNSMOS(*map(str, paths))
-    judge.onnx_sess, judge.p808_onnx_sess = (
+    model = dnsmos.DNSMOS(*map(str, paths))
+    model.onnx_sess, model.p808_onnx_sess = (
         ort.InferenceSession(path, options, providers=["CPUExecutionProvider"]) for path in paths
     )
-    return judge
+    return model
 
 
 def _pesq(pair: Pair, candidate: Array) -> dict[str, float]:
     from pesq import PesqError, pesq
 
     ways = {"mode": "wb", "on_error": PesqError.RETURN_VALUES}
-    value = float(pesq(JUDGED_HZ, at_16_khz(pair.reference), at_16_khz(candidate), **ways))
+    value = float(pesq(METRIC_HZ, at_16_khz(pair.reference), at_16_khz(candidate), **ways))
     # Where it finds no speech PESQ gives nan or a negative code: that may not pass as a gap.
     return {"pesq": value if value >= _MOS_WORST else _MOS_WORST}
 
@@ -144,24 +144,24 @@ def _pesq(pair: Pair, candidate: Array) -> dict[str, float]:
 def _estoi(pair: Pair, candidate: Array) -> dict[str, float]:
     from pystoi import stoi
 
-    judged = (at_16_khz(pair.reference), at_16_khz(candidate))
-    return {"estoi": float(stoi(*judged, JUDGED_HZ, extended=True))}
+    waves = (at_16_khz(pair.reference), at_16_khz(candidate))
+    return {"estoi": float(stoi(*waves, METRIC_HZ, extended=True))}
 
 
 def _visqol(pair: Pair, candidate: Array) -> dict[str, float]:
     if not candidate.any():  # ViSQOL divides by the level
         return {"visqol": _MOS_WORST}
-    judged = (wave.astype(np.float64) for wave in _known(pair, candidate))
-    return {"visqol": float(_visqol_judge().measure_from_arrays(*judged, metrics.RATE_HZ).moslqo)}
+    waves = (wave.astype(np.float64) for wave in _known(pair, candidate))
+    return {"visqol": float(_visqol_model().measure_from_arrays(*waves, metrics.RATE_HZ).moslqo)}
 
 
 @cache
-def _visqol_judge() -> Any:
+def _visqol_model() -> Any:
     from visqol import VisqolApi
 
-    judge = VisqolApi()
-    judge.create(mode="audio")
-    return judge
+    model = VisqolApi()
+    model.create(mode="audio")
+    return model
 
 
 def _distillmos(pair: Pair, candidate: Array) -> dict[str, float]:
@@ -169,11 +169,11 @@ def _distillmos(pair: Pair, candidate: Array) -> dict[str, float]:
 
     wave = torch.from_numpy(at_16_khz(candidate))[None]
     with torch.inference_mode():
-        return {"distillmos": float(_distillmos_judge()(wave))}
+        return {"distillmos": float(_distillmos_model()(wave))}
 
 
 @cache
-def _distillmos_judge() -> Any:
+def _distillmos_model() -> Any:
     # Its command line alone uses torchaudio, whose wheels do not load where CUDA is missing.
     stand_in = ModuleType("torchaudio")
     sys.modules.setdefault("torchaudio", stand_in)

@@ -31,10 +31,10 @@ def _clean_embedding(pair: Pair) -> Array:
 
 
 def _embedding(wave: Array) -> Array:
-    judged = at_16_khz(wave)
-    level = float(np.sqrt((judged**2).mean()))
+    resampled = at_16_khz(wave)
+    level = float(np.sqrt((resampled**2).mean()))
     gain = np.float32(max(1.0, _LEVEL / level)) if level > 0.0 else np.float32(1.0)
-    return np.asarray(_encoder().embed_utterance(judged * gain), np.float32)
+    return np.asarray(_encoder().embed_utterance(resampled * gain), np.float32)
 
 
 @cache

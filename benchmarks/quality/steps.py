@@ -55,7 +55,7 @@ class Contest:
     """Folders by name; seeds are looked at closely for the first."""
     pairs: Sequence[Pair]
     """Of each kind of damage equally many, in turn."""
-    judges: Sequence[Scorer]
+    scorers: Sequence[Scorer]
     seed: int
     workers: int
 
@@ -78,8 +78,8 @@ def compare(
     tried = trials(cases, range(seeds))
     plain = [trial.system() for trial in tried]
     renderings = render(contest.pairs, plain)
-    judged = evaluate(renderings, plain, contest.judges, workers=contest.workers)
-    scored = list(track(judged, total=len(contest.pairs)))
+    found = evaluate(renderings, plain, contest.scorers, workers=contest.workers)
+    scored = list(track(found, total=len(contest.pairs)))
     clocked = timings(cases, contest.pairs[0].damaged, runs=runs)
     lines = rows(tried, scored, seed=contest.seed)
     return {
@@ -100,9 +100,9 @@ def _robustness(
     if not watch.systems:
         return []
     clips = list({pair.kind: pair for pair in reversed(contest.pairs)}.values())
-    judges = [judge for judge in contest.judges if not judge.slow] or contest.judges
+    scorers = [one for one in contest.scorers if not one.slow] or contest.scorers
     seen = watch.watch(render(clips, watch.systems))
-    scored = evaluate(seen, watch.systems, judges, workers=contest.workers)
+    scored = evaluate(seen, watch.systems, scorers, workers=contest.workers)
     return watch.rows(list(track(scored, total=len(clips))))
 
 

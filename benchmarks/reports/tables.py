@@ -12,14 +12,14 @@ from ..report import Row, table
 def planned(rows: Iterable[Row]) -> str:
     """Every file that will be written, and its predicted size."""
     cells = ([*list(row.values())[:3], f"{row['predicted_bytes'] / 1e6:.2f}"] for row in rows)
-    return table(["part", "format", "precision", "predicted MB"], cells)
+    return table(["component", "format", "precision", "predicted MB"], cells)
 
 
 def artifacts(result: Row) -> str:
     """Every file that was written: size, parity, time."""
     figures = ("MB", "of fp32 weights", "parity dB", "CPU ms per s")
     return table(
-        ["part", "format", "precision", *figures, "note"],
+        ["component", "format", "precision", *figures, "note"],
         (
             [
                 row["component"],
@@ -36,21 +36,23 @@ def artifacts(result: Row) -> str:
     )
 
 
-def heard(result: Row) -> str:
-    """What every lossy chain does to the sound, against fp32 in its format."""
+def pipelines(result: Row) -> str:
+    """What every lossy pipeline does to the sound, against fp32 in its format."""
     rows = result["audio"]
     lines = ([f"{r['format']} on {r['engine']}", r["precision"], *_heard(r)] for r in rows)
-    return table(["chain", "precision", *_heard_titles(rows)], lines)
+    return table(["pipeline", "precision", *_delta_titles(rows)], lines)
 
 
-def mixes(result: Row) -> str:
-    """Every mix of precisions that a search heard, against fp32."""
-    rows = [mix | {"of_fp32": mix["bytes"] / result["fp32_bytes"]} for mix in result["mixes"]]
+def trials(result: Row) -> str:
+    """Every mix of precisions that a search tried, against fp32."""
+    rows = [
+        trial | {"of_fp32": trial["bytes"] / result["fp32_bytes"]} for trial in result["trials"]
+    ]
     lines = (
         [r["name"] + (" (chosen)" if r["name"] == result["chosen"] else ""), *_heard(r)]
         for r in rows
     )
-    return table(["weights", *_heard_titles(rows)], lines)
+    return table(["weights", *_delta_titles(rows)], lines)
 
 
 def _heard(row: Row) -> list[str]:
@@ -59,7 +61,7 @@ def _heard(row: Row) -> list[str]:
     return [*size, *deltas, "yes" if row["holds"] else "no"]
 
 
-def _heard_titles(rows: list[dict[str, Any]]) -> list[str]:
+def _delta_titles(rows: list[dict[str, Any]]) -> list[str]:
     metrics = (headings()[metric] for metric in rows[0]["deltas"])
     return ["MB", "of float32 weights", *metrics, "within budget"]
 

@@ -28,7 +28,7 @@ class Measured:
 
     `parity_db` is None where no engine here opens the format, `ms_per_s`, milliseconds of one
     core per second of audio, where the engine is only an interpreter. `findings`
-    are what keeps a part meant for the neural engine off it.
+    are what keeps a component meant for the neural engine off it.
     """
 
     artifact: Artifact
@@ -57,7 +57,7 @@ def measure(
     engine, runner = engine_of(artifact, root)
     if engine is None or runner is None:
         return Measured(artifact, size, None, None, None)
-    fitted = [fit(component, sample, artifact.buckets) for sample in samples]
+    fitted = [fit(component, sample, artifact.enumerated_frames) for sample in samples]
     parity_db = min(_worst_db(reference(sample), runner(sample)) for sample in fitted)
     gated = _gated(artifact, min(parity_db, EXACT_DB), floor_db)
     timed = not stands_in(runtime_of(engine))
@@ -77,19 +77,21 @@ def _gated(artifact: Artifact, parity_db: float, floor_db: float) -> Artifact:
 def dominated(rows: Sequence[Measured]) -> dict[str, str]:
     """Why artifacts are not worth shipping, by their paths.
 
-    Every part of their format and precision is larger and slower and no nearer to PyTorch than
-    it is in another precision: what is left still makes whole chains.
+    Every component of their format and precision is larger and slower and no nearer to PyTorch than
+    it is in another precision: what is left still makes whole pipelines.
     """
     by_variant: dict[tuple[str, str], dict[str, Measured]] = {}
     for row in rows:
         variant = by_variant.setdefault((row.artifact.format, row.artifact.precision), {})
         variant[row.artifact.component] = row
     reasons: dict[str, str] = {}
-    for (kind, _), parts in by_variant.items():
+    for (kind, _), components in by_variant.items():
         for (other_kind, precision), others in by_variant.items():
-            if kind == other_kind and all(_beats(others[name], parts[name]) for name in parts):
+            if kind == other_kind and all(
+                _beats(others[name], components[name]) for name in components
+            ):
                 reason = f"larger and slower than {precision}, and not nearer"
-                reasons |= {row.artifact.path: reason for row in parts.values()}
+                reasons |= {row.artifact.path: reason for row in components.values()}
     return reasons
 
 
@@ -103,12 +105,12 @@ def _beats(other: Measured, row: Measured) -> bool:
     )
 
 
-def fit(component: Component, sample: Arrays, buckets: Sequence[int]) -> Arrays:
+def fit(component: Component, sample: Arrays, enumerated_frames: Sequence[int]) -> Arrays:
     """The sample repeated or cut to the smallest bucket that holds it, or to the largest."""
-    if not buckets:
+    if not enumerated_frames:
         return sample
     have = frames_of(component, sample)
-    frames = min((b for b in buckets if b >= have), default=max(buckets))
+    frames = min((b for b in enumerated_frames if b >= have), default=max(enumerated_frames))
     return {
         tensor.name: _fitted(sample[tensor.name], component.shape_of(tensor, frames))
         for tensor in component.inputs

@@ -1,4 +1,4 @@
-"""Single parts against the reference: on whole inputs, at every step, and through the loop."""
+"""Single components against the reference: on whole inputs, at every step, and through the loop."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Finding:
-    """A part that failed: the input it did worst on, and what it gave, if anything."""
+    """A component that failed: the input it did worst on, and what it gave, if anything."""
 
     row: Row
     case: Case
@@ -51,8 +51,8 @@ class Limits:
 
 
 @dataclass
-class PartJudge:
-    """Judges parts by what they make of the inputs captured from runs of the reference."""
+class ComponentEvaluator:
+    """Evaluates components by what they make of the inputs captured from runs of the reference."""
 
     reference: Mapping[str, Runner]
     components: Mapping[str, Component]
@@ -60,7 +60,7 @@ class PartJudge:
     thresholds: Thresholds
     full: bool
     findings: list[Finding] = field(default_factory=list)
-    """Every failure of a single part, in order."""
+    """Every failure of a single component, in order."""
     _traces: dict[tuple[int, int], dict[str, Trace]] = field(default_factory=dict)
 
     def rows(self, candidate: Candidate) -> Iterator[Row]:
@@ -72,23 +72,26 @@ class PartJudge:
                 if self.components[artifact.component].per_step:
                     yield from self._sampling(candidate, artifact)
 
-    def cases(self, part: str, frames: int, steps: int, index: int = 0) -> list[Case]:
-        """Every kind of input with the reference's call number `index` of the part."""
+    def cases(self, component: str, frames: int, steps: int, index: int = 0) -> list[Case]:
+        """Every kind of input with the reference's call number `index` of the component."""
         traces = self._traced(frames, steps)
-        return [Case(kind, made.calls[part][index]) for kind, made in traces.items()]
+        return [Case(kind, made.calls[component][index]) for kind, made in traces.items()]
 
-    def _row(self, candidate: Candidate, part: str, frames: int) -> Row:
-        cases = self.cases(part, frames, self.host.default_steps)
-        scope = f"part, {frames} frames"
-        return self.judged(candidate, part, scope, "part_db", cases)
+    def _row(self, candidate: Candidate, component: str, frames: int) -> Row:
+        cases = self.cases(component, frames, self.host.default_steps)
+        scope = f"component, {frames} frames"
+        return self.evaluated(candidate, component, scope, "component_db", cases)
 
     def _sampling(self, candidate: Candidate, artifact: Artifact) -> Iterator[Row]:
-        name, frames = artifact.component, artifact.buckets[0] if artifact.buckets else ODD
+        name, frames = (
+            artifact.component,
+            artifact.enumerated_frames[0] if artifact.enumerated_frames else ODD,
+        )
         for steps in self._steps():
             for index in range(len(self._any(frames, steps).calls[name])):
                 cases = self.cases(name, frames, steps, index)
                 scope = f"step {index + 1} of {steps}"
-                yield self.judged(candidate, name, scope, "step_db", cases)
+                yield self.evaluated(candidate, name, scope, "step_db", cases)
             yield self._loop(candidate, name, frames, steps)
 
     def _loop(self, candidate: Candidate, name: str, frames: int, steps: int) -> Row:
@@ -112,19 +115,19 @@ class PartJudge:
     def _any(self, frames: int, steps: int) -> Trace:
         return next(iter(self._traced(frames, steps).values()))
 
-    def judged(
-        self, candidate: Candidate, part: str, scope: str, limit: str, cases: Sequence[Case]
+    def evaluated(
+        self, candidate: Candidate, component: str, scope: str, limit: str, cases: Sequence[Case]
     ) -> Row:
         """One row over all cases: the worst of them decides."""
-        name = self.components[part].outputs[0].name
-        runner = candidate.runners[part]
+        name = self.components[component].outputs[0].name
+        runner = candidate.runners[component]
 
         def output(call: Call) -> Array:
             return runner(call.inputs)[name]
 
         expected = {case.kind: case.call.outputs[name] for case in cases}
         made = {case.kind: tried(output, case.call) for case in cases}
-        row, kind = self._verdict(candidate, part, scope, limit, expected, made)
+        row, kind = self._verdict(candidate, component, scope, limit, expected, made)
         if row.status is Status.FAIL:
             case = next(case for case in cases if case.kind == kind)
             self.findings.append(Finding(row, case, made[kind]))
@@ -133,15 +136,15 @@ class PartJudge:
     def _verdict(
         self,
         candidate: Candidate,
-        part: str,
+        component: str,
         scope: str,
         limit: str,
         expected: Mapping[str, Array],
         made: Mapping[str, Array | str],
     ) -> tuple[Row, str]:
         """The row over all kinds of input, and the worst kind: one at fault, if there is any."""
-        limits, component = self.limits(candidate, part, limit), self.components[part]
-        least, axis = self._least_power(expected), component.frames_axis(component.outputs[0])
+        limits, declared = self.limits(candidate, component, limit), self.components[component]
+        least, axis = self._least_power(expected), declared.frames_axis(declared.outputs[0])
         far = {kind: compared(wanted, made[kind], least, axis) for kind, wanted in expected.items()}
         told = {
             kind: fault_of(one, limits, speech=kind in inputs.speech()) for kind, one in far.items()
@@ -152,12 +155,14 @@ class PartJudge:
         lowest = min(far, key=lambda kind: far[kind].snr_db)
         value = float(np.clip(far[lowest].snr_db, -LIMIT_DB, LIMIT_DB))
         reason = faults or f"worst on {lowest}"
-        return candidate.row(part, scope, status, reason, value=value, floor=limits.whole), worst
+        return candidate.row(
+            component, scope, status, reason, value=value, floor=limits.whole
+        ), worst
 
-    def limits(self, candidate: Candidate, part: str, limit: str) -> Limits:
-        """What the candidate's part must reach in a scope whose limit is called `limit`."""
+    def limits(self, candidate: Candidate, component: str, limit: str) -> Limits:
+        """What the candidate's component must reach in a scope whose limit is called `limit`."""
         about = {
-            "component": part,
+            "component": component,
             "format": candidate.format,
             "precision": candidate.precision,
             "runtime": candidate.runtime,
@@ -180,9 +185,13 @@ class PartJudge:
         return self._traces[key]
 
     def _lengths(self, artifact: Artifact) -> Sequence[int]:
-        """The shortest, an odd one and a long one; of buckets the first and last, or all."""
-        if artifact.buckets:
-            return artifact.buckets if self.full else (artifact.buckets[0], artifact.buckets[-1])
+        """The shortest, an odd one and a long one; of enumerated ones first and last, or all."""
+        if artifact.enumerated_frames:
+            return (
+                artifact.enumerated_frames
+                if self.full
+                else (artifact.enumerated_frames[0], artifact.enumerated_frames[-1])
+            )
         component = self.components[artifact.component]
         low, high = (component.hops * frames for frames in (component.dim.low, component.dim.high))
         return (low, ODD, CHUNK, high) if self.full else (low, ODD, CHUNK)

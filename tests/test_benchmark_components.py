@@ -1,4 +1,4 @@
-"""Time of every part on 10 s of audio: `pytest -o addopts= tests/test_benchmark_parts.py`."""
+"""Time of every component on 10 s of audio: `pytest -o addopts= <this file>`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from hiresldm.core.spec import Array, Runner
-from hiresldm.families.hiresldm.components import NAMES as PARTS
+from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
 from hiresldm.families.hiresldm.components import components
 from hiresldm.families.hiresldm.frontend import FrontEnd, istft, stft
 from hiresldm.families.hiresldm.host import Host
@@ -45,14 +45,16 @@ def test_host_transforms(benchmark: BenchmarkFixture, speech: Array) -> None:
     assert np.allclose(made, wave, atol=1e-4)
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_part(benchmark: BenchmarkFixture, embedded: dict[str, Runner], part: str) -> None:
-    parts = {one.name: one for one in components(Host())}
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_component(
+    benchmark: BenchmarkFixture, embedded: dict[str, Runner], component: str
+) -> None:
+    declared = {one.name: one for one in components(Host())}[component]
     frames = SECONDS * RATE_HZ // Host().hop
-    inputs = parts[part].sample(frames, seed=0)
-    made = _timed(benchmark, lambda: embedded[part](inputs))
+    inputs = declared.sample(frames, seed=0)
+    made = _timed(benchmark, lambda: embedded[component](inputs))
     assert {name: array.shape for name, array in made.items()} == {
-        output.name: parts[part].shape_of(output, frames) for output in parts[part].outputs
+        output.name: declared.shape_of(output, frames) for output in declared.outputs
     }
 
 

@@ -1,4 +1,4 @@
-"""Recipes: what a file may say, and that simulated layers are the ones that exports hold."""
+"""Mixed-precision configs: what a file may say, and that exports hold the simulated layers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from hiresldm.calibration import mixed_precision as recipe
+from hiresldm.calibration import mixed_precision
 from hiresldm.calibration.layers import quantizable
-from hiresldm.calibration.mixed_precision import Recipe
+from hiresldm.calibration.mixed_precision import PrecisionConfig
 from hiresldm.calibration.quantize import quantized
 from hiresldm.calibration.simulation import model_bytes, simulated, uniform
 from hiresldm.core.errors import IntegrityError, UsageError
@@ -29,10 +29,12 @@ def model() -> Model:
     return Model(EDGE).eval()
 
 
-def test_a_recipe_comes_back_as_it_was_saved(tmp_path: Path) -> None:
-    recipe.save(Recipe("edge", LAYERS), tmp_path / "recipe.json")
-    assert recipe.load(tmp_path / "recipe.json") == Recipe("edge", LAYERS)
-    assert [path.name for path in tmp_path.iterdir()] == ["recipe.json"]
+def test_a_mixed_precision_config_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    mixed_precision.save(PrecisionConfig("edge", LAYERS), tmp_path / "precision-config.json")
+    assert mixed_precision.load(tmp_path / "precision-config.json") == PrecisionConfig(
+        "edge", LAYERS
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["precision-config.json"]
 
 
 @pytest.mark.parametrize(
@@ -46,26 +48,26 @@ def test_a_recipe_comes_back_as_it_was_saved(tmp_path: Path) -> None:
         ({"model": None}, "'model' must be a name"),
     ],
 )
-def test_a_recipe_that_is_not_understood_is_refused(
+def test_a_mixed_precision_config_that_is_not_understood_is_refused(
     tmp_path: Path, change: dict[str, object], words: str
 ) -> None:
-    path = tmp_path / "recipe.json"
+    path = tmp_path / "precision-config.json"
     good = {"version": 1, "model": "edge", "layers": {"decoder.head": "int8"}}
     path.write_text(json.dumps(good | change))
     with pytest.raises(IntegrityError, match=words):
-        recipe.load(path)
+        mixed_precision.load(path)
 
 
-def test_a_recipe_that_is_missing_or_no_json_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot read the recipe"):
-        recipe.load(tmp_path / "none.json")
+def test_a_mixed_precision_config_that_is_missing_or_no_json_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot read the mixed-precision config"):
+        mixed_precision.load(tmp_path / "none.json")
     (tmp_path / "text.json").write_text("decoder.head: int8")
-    with pytest.raises(IntegrityError, match="not a recipe"):
-        recipe.load(tmp_path / "text.json")
+    with pytest.raises(IntegrityError, match="not a mixed-precision config"):
+        mixed_precision.load(tmp_path / "text.json")
 
 
-def test_a_recipe_must_name_every_layer_and_no_other() -> None:
-    made = Recipe("edge", LAYERS)
+def test_a_mixed_precision_config_must_name_every_layer_and_no_other() -> None:
+    made = PrecisionConfig("edge", LAYERS)
     made.require(list(LAYERS))
     with pytest.raises(UsageError, match=r"says nothing of decoder\.tail"):
         made.require([*LAYERS, "decoder.tail"])
@@ -79,11 +81,11 @@ def test_a_simulated_layer_has_the_values_that_an_export_stores(
 ) -> None:
     layers = uniform(model, precision)
     made = simulated(model, layers).state_dict()
-    for part, module in model.named_children():
-        uniformly = quantized(part, module, precision, {})
-        assert uniformly.keys() == quantized(part, module, Precision.MIXED, layers).keys()
+    for component, module in model.named_children():
+        uniformly = quantized(component, module, precision, {})
+        assert uniformly.keys() == quantized(component, module, Precision.MIXED, layers).keys()
         for key, stored in uniformly.items():
-            assert np.array_equal(made[f"{part}.{key}"].numpy(), dequantize(stored))
+            assert np.array_equal(made[f"{component}.{key}"].numpy(), dequantize(stored))
 
 
 def test_layers_that_are_not_quantized_are_rounded_to_fp16(model: Model) -> None:

@@ -1,4 +1,4 @@
-"""A build may hear what it made: every chain against fp32 of its format."""
+"""A build may evaluate the audio of what it made: every pipeline against fp32 of its format."""
 
 import json
 from dataclasses import replace
@@ -15,7 +15,7 @@ from hiresldm.core import manifest as bundles
 from hiresldm.core.errors import UsageError
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.spec import Array
-from hiresldm.families.checkpoints import save_part
+from hiresldm.families.checkpoints import save_component
 from hiresldm.families.hiresldm import components as declared
 from hiresldm.families.hiresldm.config import EDGE, Stack
 from hiresldm.families.hiresldm.model import Model
@@ -28,12 +28,12 @@ STACKS = ("recovery", "encoder_fine", "encoder", "denoiser", "decoder")
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The parts of a small untrained model."""
+    """The components of a small untrained model."""
     torch.manual_seed(0)
     config = replace(EDGE, name="tiny", **dict.fromkeys(STACKS, SMALL))
     folder = tmp_path_factory.mktemp("tiny")
-    for name, part in Model(config).named_children():
-        save_part(part, config, folder / f"{name}.safetensors", torch.float16)
+    for name, component in Model(config).named_children():
+        save_component(component, config, folder / f"{name}.safetensors", torch.float16)
     return folder
 
 
@@ -53,22 +53,22 @@ def build(out: Path, *words: str) -> int:
     return int(ended.value.code or 0)
 
 
-def test_every_chain_is_heard_against_fp32_and_judged_by_the_budget(
+def test_every_pipeline_is_compared_with_fp32_by_the_budget(
     weights: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     told = tmp_path / "told.json"
     words = ["--weights", str(weights), "--precisions", "fp32,int8", "--report", str(told)]
     assert build(tmp_path / "out", *words, "--audio", str(data)) == 0
     result = json.loads(told.read_text(encoding="utf-8"))
-    (heard,) = result["audio"]
-    assert (heard["format"], heard["precision"], heard["engine"]) == ("onnx", "int8", "ort")
+    (row,) = result["audio"]
+    assert (row["format"], row["precision"], row["engine"]) == ("onnx", "int8", "ort")
     sizes = [row["bytes"] for row in result["rows"] if row["precision"] == "int8"]
-    assert heard["bytes"] == sum(sizes)
-    deltas = {metric: value["mean"] for metric, value in heard["deltas"].items()}
+    assert row["bytes"] == sum(sizes)
+    deltas = {metric: value["mean"] for metric, value in row["deltas"].items()}
     assert deltas.keys() == {"lsd", "estoi", "dnsmos_ovrl"}
     assert 0.0 < abs(deltas["lsd"]) < 0.5  # other than fp32, and near it
     within = deltas["lsd"] <= 0.05 and deltas["estoi"] >= -0.005 and deltas["dnsmos_ovrl"] >= -0.03
-    assert heard["holds"] == within
+    assert row["holds"] == within
     table = capsys.readouterr().out
     assert f"| onnx on ort | int8 | {sum(sizes) / 1e6:.2f} |" in table
     assert f"| {'yes' if within else 'no'} |" in table
@@ -111,7 +111,7 @@ def test_what_cannot_be_heard_is_refused_before_anything_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_keeps_a_part_off_the_neural_engine_is_reported(
+def test_what_keeps_a_component_off_the_neural_engine_is_reported(
     weights: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
