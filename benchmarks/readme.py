@@ -17,7 +17,7 @@ from . import report
 from .peers.load import NAMES
 from .quality import levels, per_speaker
 from .quality.evaluation import ALL
-from .quality.scores import headings
+from .quality.metrics.scores import headings
 from .report import Row, interval_text, mean_text, table
 from .reports import tables
 

@@ -31,7 +31,7 @@ STEPS: Steps = {
     "example": "hiresldm restore examples/noisy.wav runs/release/restored.wav --overwrite",
     "picture": "hiresldm plot examples/noisy.wav runs/release/restored.wav examples/clean.flac"
     " --out docs/example.png",
-    "parity": "hiresldm parity weights/edge --full --json benchmarks/results/parity-full.json",
+    "parity": "hiresldm parity weights/edge --full --report benchmarks/results/parity-full.json",
     "calibrate": "hiresldm calibrate --data $DATA --out runs/release/calibration.safetensors",
     "ranges": "python -m hiresldm.benchmarks.experiments.activation_ranges"
     " runs/release/calibration.safetensors benchmarks/results/calibration.json",
@@ -39,14 +39,14 @@ STEPS: Steps = {
     " --formats onnx,openvino,coreml --precisions fp32,fp16,int8,int4,w8a8"
     " --calibration runs/release/calibration.safetensors --audio $DATA"
     " --report benchmarks/results/build.json --overwrite",
-    "parity-formats": "hiresldm parity runs/release/phone --json benchmarks/results/parity.json",
+    "parity-formats": "hiresldm parity runs/release/phone --report benchmarks/results/parity.json",
     "search": "hiresldm search --data $DATA --calibration runs/release/calibration.safetensors"
     " --per-class 1 --out runs/release/precision-config.json"
     " --report benchmarks/results/search.json",
     "evaluate": "hiresldm evaluate --data $DATA --bundle student=weights/edge --peer all"
-    " --metrics all --out benchmarks/results/quality.json",
+    " --metrics all --report benchmarks/results/quality.json",
     "levels": "python -m hiresldm.benchmarks.quality.levels $DATA benchmarks/results/levels.json",
-    "bench": "hiresldm bench --steps 1 --steps 2 --steps 4 --out benchmarks/results/speed.json",
+    "bench": "hiresldm bench --steps 1,2,4 --report benchmarks/results/speed.json",
     "tables": "python -m hiresldm.benchmarks.readme",
     "card": "python -m hiresldm.benchmarks.card",
 }

@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from ..benchmarks.quality import scores
+from ..benchmarks.quality.metrics import scores
 from ..benchmarks.quality.testset import Pair
 from ..core.audio import RATE_HZ
 from ..core.errors import BackendMissingError

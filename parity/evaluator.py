@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields, replace
 from math import nan
 
 from ..benchmarks.quality import evaluation as quality
-from ..benchmarks.quality import scores
 from ..benchmarks.quality.evaluation import ClipScores, System
+from ..benchmarks.quality.metrics import scores
 from ..benchmarks.quality.testset import Pair
 from ..calibration.capture import restorer_of
 from ..calibration.search import Deltas, Trial

@@ -16,6 +16,7 @@ from hiresldm.benchmarks import report
 from hiresldm.benchmarks.speed import processes
 from hiresldm.benchmarks.speed import timing as speed
 from hiresldm.cli.asked import command
+from hiresldm.cli.lists import NUMBERS
 from hiresldm.cli.main import main
 from hiresldm.core.errors import ToolkitError
 from hiresldm.core.restorer import Restorer
@@ -101,16 +102,20 @@ def test_the_command_repeats_the_run() -> None:
     def mix(
         context: typer.Context,
         out: Path,
-        steps: Annotated[list[int], typer.Option()],
+        steps: Annotated[list[str], typer.Option(metavar=NUMBERS)],
+        student: Annotated[list[str], typer.Option()],
         seed: int = 0,
         name: str | None = None,
         quiet: Annotated[bool, typer.Option("--quiet")] = False,
     ) -> None:
         asked.append(command(context))
 
-    words = ["my speech", "--steps", "1", "--steps", "2", "--quiet"]
+    words = ["my speech", "--steps", "1,2", "--steps", "4", "--quiet"]
+    words += ["--student", "a=1,2", "--student", "b=3"]
     app(words, standalone_mode=False, prog_name="mix")
-    assert asked == ["hiresldm mix --steps 1 --steps 2 --seed 0 -- 'my speech'"]
+    assert asked == [
+        "hiresldm mix --steps 1,2,4 --student a=1,2 --student b=3 --seed 0 -- 'my speech'"
+    ]
 
 
 def test_the_verb_measures_the_embedded_model(
@@ -120,7 +125,7 @@ def test_the_verb_measures_the_embedded_model(
     options = ["--threads", "1", "--steps", "1", "--runs", "1", "--seconds", "2"]
     with pytest.raises(SystemExit) as stop:
         main(["bench", "--speech", str(noisy_path), *options, "--long-seconds", "4",
-              "--out", str(out), "--json"])  # fmt: skip
+              "--report", str(out), "--json"])  # fmt: skip
     result = json.loads(capsys.readouterr().out)
     assert not stop.value.code
     assert result == json.loads(out.read_text())

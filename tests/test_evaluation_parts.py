@@ -15,7 +15,7 @@ import soxr
 from PIL import Image
 
 from hiresldm.benchmarks.experiments import ablations
-from hiresldm.benchmarks.quality import cepstra, transcripts
+from hiresldm.benchmarks.quality.metrics import cepstra, transcripts
 from hiresldm.benchmarks.quality.sources import RECORDED, bandwidth_hz, source_of
 from hiresldm.cli.main import main
 from hiresldm.core.errors import UsageError
@@ -98,7 +98,7 @@ def test_the_page_holds_every_version_to_hear_and_to_see(
         main(
             ["evaluate", "--degraded", str(folders / "degraded"), "--clean", str(folders / "clean"),
              "--metrics", "lsd", "--steps", "1", "--threads", "1", "--listen", "1",
-             "--html", str(html), "--out", str(out), "--quiet"]
+             "--html", str(html), "--report", str(out), "--quiet"]
         )  # fmt: skip
     assert stop.value.code == 0 and not capsys.readouterr().out
     text = html.read_text(encoding="utf-8")

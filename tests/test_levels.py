@@ -9,7 +9,8 @@ import soundfile
 import torch
 
 import hiresldm
-from hiresldm.benchmarks.quality import levels, scores
+from hiresldm.benchmarks.quality import levels
+from hiresldm.benchmarks.quality.metrics import scores
 from hiresldm.benchmarks.quality.testset import Pair
 from hiresldm.core.audio import RATE_HZ
 from hiresldm.core.metrics import si_sdr_db, snr_db

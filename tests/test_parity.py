@@ -146,16 +146,18 @@ def test_a_wrong_hash_ends_it_before_anything_runs(verb: str, bundle: Path, tmp_
     with weights_file(root, "encoder").open("ab") as file:
         file.write(b"\0")
     out = tmp_path / "report.json"
-    done = _hiresldm(verb, str(root), "--json", str(out))
+    done = _hiresldm(verb, str(root), "--report", str(out))
     assert done.returncode == 6 and "sha256" in done.stderr
     assert not out.exists()
 
 
 def test_a_failure_is_reported_and_ends_with_3(altered: Path, tmp_path: Path) -> None:
     out = tmp_path / "report.json"
-    done = _hiresldm("selftest", str(altered), "--json", str(out), "--quiet")
+    done = _hiresldm("selftest", str(altered), "--report", str(out), "--quiet")
     assert done.returncode == 3 and "denoiser onnx fp32 on ort, golden" in done.stdout
     written = json.loads(out.read_text())
+    printed = json.loads(_hiresldm("selftest", str(altered), "--json").stdout)
+    assert printed["rows"] == written["rows"]
     assert {row["status"] for row in written["rows"]} == {"PASS", "FAIL"}
     assert set(written["rows"][0]) == {
         "component", "format", "precision", "runtime", "scope", "value", "floor", "status", "reason"

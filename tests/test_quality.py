@@ -17,8 +17,9 @@ import soundfile
 import soxr
 
 from hiresldm.benchmarks.quality import evaluation as quality
-from hiresldm.benchmarks.quality import per_speaker, scores
+from hiresldm.benchmarks.quality import per_speaker
 from hiresldm.benchmarks.quality import tables as quality_tables
+from hiresldm.benchmarks.quality.metrics import scores
 from hiresldm.benchmarks.quality.testset import (
     CLASSES,
     CLEAN,
@@ -258,15 +259,15 @@ def test_the_verb_scores_the_embedded_model(
 ) -> None:
     out = tmp_path / "result.json"
     options = ["--per-class", "1", "--seed", "2", "--steps", "1", "--threads", "1"]
-    options += ["--metrics", "lsd", "--metrics", "estoi"]
-    code, printed = _run(capsys, "--data", folder, *options, "--out", out, "--json")
+    options += ["--metrics", "lsd,estoi"]
+    code, printed = _run(capsys, "--data", folder, *options, "--report", out, "--json")
     result = json.loads(printed)
     assert code == 0
     assert result == json.loads(out.read_text())
     assert list(tmp_path.iterdir()) == [out]
     assert result["command"] == (
-        f"hiresldm evaluate --data {folder} --split test --steps 1 --metrics lsd "
-        f"--metrics estoi --per-class 1 --seed 2 --threads 1 --out {out} --listen 2"
+        f"hiresldm evaluate --data {folder} --split test --steps 1 --metrics lsd,estoi "
+        f"--per-class 1 --seed 2 --threads 1 --report {out} --listen 2"
     )
     assert {"machine", "versions", "models", "seed"} <= result.keys()
     about = {(r["system"], r["steps"], r["class"], r["count"]) for r in result["rows"]}
@@ -303,7 +304,7 @@ def test_faults_are_told_before_any_work(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert _run(capsys, "--data", folder, "--out", tmp_path / "no" / "r.json")[0] == 2
+    assert _run(capsys, "--data", folder, "--report", tmp_path / "no" / "r.json")[0] == 2
     assert _run(capsys, "--data", folder, "--steps", 3)[0] == 2
     assert _run(capsys, "--data", folder, "--split", "nothing")[0] == 2
     monkeypatch.setitem(sys.modules, "pesq", None)

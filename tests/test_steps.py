@@ -12,7 +12,7 @@ import soundfile
 import torch
 
 from hiresldm.benchmarks.quality import cases, steps
-from hiresldm.benchmarks.quality.cases import student_cases, teacher_cases, trials
+from hiresldm.benchmarks.quality.cases import seeded, student_cases, teacher_cases
 from hiresldm.benchmarks.quality.evaluation import ClipScores, render
 from hiresldm.benchmarks.quality.robustness import SeedWatch, levels
 from hiresldm.benchmarks.quality.testset import Pair
@@ -89,7 +89,7 @@ def test_seeds_are_averaged_before_clips():
     every = teacher_cases(EMBEDDED_BUNDLE, Memory())
     teacher = [case for case in every if case.steps == 16][:1]
     student = student_cases("s", EMBEDDED_BUNDLE, Memory())[:1]
-    tried = trials([*teacher, *student], range(2))
+    tried = seeded([*teacher, *student], range(2))
     scored = [
         clips([1, 3, 5, 5]),
         clips([2, 2, 5, 7], speaker="b"),
@@ -105,7 +105,7 @@ def test_seeds_are_averaged_before_clips():
 def test_a_seed_that_fails_is_counted(noisy: Array):
     case = student_cases("s", EMBEDDED_BUNDLE, Memory())[0]
     pair = Pair("noise", (), "x", "a", 24_000.0, noisy, noisy[: 2 * RATE_HZ])
-    watch = SeedWatch(trials([case], range(5)))
+    watch = SeedWatch(seeded([case], range(5)))
 
     def faulty(wave: Array, seed: int) -> Array:
         """Seed 1 is silent, seed 2 twice as loud, seed 3 not a number in its last second."""
@@ -147,7 +147,7 @@ def test_the_verb_writes_rows_differences_robustness_and_a_picture(
     folders = ["--teacher", tiny, "--regressor", tiny]
     options = ["--student", f"b={tiny}", "--data", tmp_path, "--per-class", "1"]
     options += ["--metrics", "lsd", "--seeds", "2", "--robust-seeds", "2", "--runs", "1"]
-    options += ["--threads", "1", "--out", out, "--plot", plot, "--quiet"]
+    options += ["--threads", "1", "--report", out, "--plot", plot, "--quiet"]
     with pytest.raises(SystemExit) as ended:
         main(["steps", *map(str, folders), *map(str, options)])
     assert ended.value.code == 0

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from ..core.errors import UsageError
 from ..core.sampler import ddim, timesteps
 from ..families.hiresldm.model import Model
 from .data.chain import Chain
@@ -37,6 +38,8 @@ class PolishStage:
         discriminator: DiscriminatorSize | None = None,
     ) -> None:
         self.config, self.batch, self.seconds = model.config, batch, seconds
+        if unknown := sorted(set(components) - set(POLISHED)):
+            raise UsageError(f"a polish has no {unknown[0]}; accepted: {', '.join(POLISHED)}")
         self.model = model
         self.components: Mapping[str, nn.Module] = trained(model, *components)
         self.discriminator = (

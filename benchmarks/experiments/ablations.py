@@ -24,8 +24,8 @@ from ...families.hiresldm.frontend import FrontEnd, istft, stft
 from ...runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 from .. import provenance, report
 from ..quality import evaluation as quality
-from ..quality import scores
 from ..quality.evaluation import System
+from ..quality.metrics import scores
 from ..quality.testset import pairs
 
 ITERATIONS = 32

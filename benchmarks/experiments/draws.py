@@ -25,9 +25,9 @@ from ...training.data.kinds import waves_of
 from ...training.data.material import Material, assemble
 from .. import provenance, report
 from ..quality import evaluation as quality
-from ..quality import scores
 from ..quality.evaluation import System
-from ..quality.scores import Scorer
+from ..quality.metrics import scores
+from ..quality.metrics.scores import Scorer
 from ..quality.systems import recover, round_trip
 from ..quality.testset import Pair, by_turns, undamaged
 from .ablations import altering

@@ -26,7 +26,7 @@ from ...training.data.noises import unit
 from .. import provenance, report
 from ..peers.load import peers_of
 from ..quality import evaluation as quality
-from ..quality import scores
+from ..quality.metrics import scores
 from ..quality.systems import load, systems_of, variants
 from ..quality.testset import Pair
 

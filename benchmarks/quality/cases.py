@@ -57,14 +57,14 @@ class Case:
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class SeededCase:
     """A case with one seed."""
 
     case: Case
     seed: int
 
     def system(self, run: Callable[[Pair], Array] | None = None) -> System:
-        """The trial as a system to be scored; `run` replaces plain restoring."""
+        """The one_seed as a system to be scored; `run` replaces plain restoring."""
         name = f"{self.case.system}, {self.case.sampler}, seed {self.seed}"
         return System(name, self.case.steps, run or self.restore)
 
@@ -149,6 +149,8 @@ def _sampling_by(sample: Sample[Array]) -> type[Host]:
     return type("Host", (Host,), {"sample": staticmethod(sample)})
 
 
-def trials(cases: Iterable[Case], seeds: Sequence[int]) -> list[Trial]:
+def seeded(cases: Iterable[Case], seeds: Sequence[int]) -> list[SeededCase]:
     """Every case with every seed; one seed where it makes no difference."""
-    return [Trial(case, seed) for case in cases for seed in (seeds if case.noisy else seeds[:1])]
+    return [
+        SeededCase(case, seed) for case in cases for seed in (seeds if case.noisy else seeds[:1])
+    ]

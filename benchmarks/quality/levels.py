@@ -27,7 +27,7 @@ from ...training.data.material import assemble
 from ...training.data.noises import Noises
 from .. import provenance, report
 from ..report import Row
-from . import scores
+from .metrics import scores
 from .testset import Pair, by_turns, undamaged
 
 CLIPS, SECONDS, SEED = 8, 4, 0

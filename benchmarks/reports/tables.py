@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..quality.scores import headings
+from ..quality.metrics.scores import headings
 from ..report import Row, table
 
 

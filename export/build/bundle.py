@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from ...calibration.quantize import quantized
+from ...calibration.simulation import fp32_bytes
 from ...core import manifest as bundles
 from ...core import noise
 from ...core.errors import BackendMissingError, UsageError
@@ -45,6 +46,28 @@ class Built:
     manifest: Manifest
     measured: Sequence[Measured]
     dropped: Mapping[str, str]
+    fp32_bytes: Mapping[str, int]
+    """Bytes of each component's weights in float32, to which shares of sizes refer."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The manifest's artifacts, and a row for every file that was measured."""
+        rows = [self._row(one) for one in self.measured]
+        return {"artifacts": [asdict(row) for row in self.manifest.artifacts], "rows": rows}
+
+    def _row(self, one: Measured) -> dict[str, Any]:
+        artifact = one.artifact
+        return {
+            "component": artifact.component,
+            "format": artifact.format,
+            "precision": artifact.precision,
+            "bytes": one.bytes,
+            "of_fp32": one.bytes / self.fp32_bytes[artifact.component],
+            "engine": one.engine,
+            "parity_db": one.parity_db,
+            "ms_per_s": one.ms_per_s,
+            "left_out": self.dropped.get(artifact.path),
+            "findings": list(one.findings),
+        }
 
 
 def build(
@@ -98,7 +121,8 @@ def _write(
     manifest = golden.write(manifest, out)
     _remove_unlisted(manifest, out)
     bundles.save(manifest, out)
-    return Built(manifest, measured, dropped)
+    full = {name: fp32_bytes(module) for name, module in model.named_children()}
+    return Built(manifest, measured, dropped, full)
 
 
 def _store(model: Model, out: Path) -> None:

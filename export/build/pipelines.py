@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ... import families
+from ...benchmarks.quality.testset import pairs
 from ...calibration.search import Deltas
 from ...core.errors import UsageError
 from ...core.restorer import Restorer
 from ...core.schemes import Precision
+from ...families.checkpoints import Model
 from ...parity.evaluator import Budget, Evaluator
 from ...runtimes.restorer import shared_frames
 from .bundle import Built
 from .gate import Measured, engine_of
 from .plan import Plan
 
+SEED = 0
 Pipeline = Sequence[Measured]
 """One artifact of every component, all of one format."""
 
@@ -31,6 +34,17 @@ class Evaluated:
     bytes: int
     deltas: Deltas
     holds: bool
+    of_fp32: float
+    """Its bytes as a share of those of all weights in float32."""
+
+
+def evaluator_of(
+    plan: Plan, model: Model, speech: Path, *, per_class: int, steps: int
+) -> Evaluator:
+    """What evaluates the plan's pipelines on validation clips of `speech`; raises as `check`."""
+    check(plan, [component.name for component in model.components])
+    clips = list(pairs(speech, "valid", seed=SEED, per_class=per_class))
+    return Evaluator(clips, steps=steps, seed=SEED)
 
 
 def check(plan: Plan, names: Sequence[str]) -> None:
@@ -52,10 +66,10 @@ def count(built: Built) -> int:
 
 
 def evaluate(built: Built, root: Path, evaluator: Evaluator, budget: Budget) -> Iterator[Evaluated]:
-    """Every whole pipeline of the bundle `root` that has an engine here, against fp32 in its
-    format.
+    """Every whole pipeline of the bundle `root` that has an engine here, against fp32.
 
-    Where fp32 of a component was left out of the bundle, its file nearest to PyTorch stands in.
+    fp32 is that of its format; where fp32 of a component was left out of the bundle, its file
+    nearest to PyTorch stands in.
     """
     references = {}
     for (format_, precision), pipeline in _pipelines(built).items():
@@ -65,8 +79,9 @@ def evaluate(built: Built, root: Path, evaluator: Evaluator, budget: Budget) -> 
         clips = evaluator.scored(f"{format_} {precision}", _restorer(built, pipeline, root))
         deltas = evaluator.deltas(clips, references[format_])
         size = sum(one.bytes for one in pipeline)
-        engine = str(pipeline[0].engine)
-        yield Evaluated(format_, precision, engine, size, deltas, budget.holds(deltas))
+        share = size / sum(built.fp32_bytes.values())
+        engine, holds = str(pipeline[0].engine), budget.holds(deltas)
+        yield Evaluated(format_, precision, engine, size, deltas, holds, share)
 
 
 def _pipelines(built: Built) -> dict[tuple[str, str], Pipeline]:

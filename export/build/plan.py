@@ -49,6 +49,18 @@ class Plan:
     sources: Mapping[str, str] = field(default_factory=dict)
     """Hashes of the mixed-precision config and the calibration, where there are any."""
 
+    def table(self) -> list[dict[str, object]]:
+        """The rows with names and predicted sizes alone, as results hold them."""
+        return [
+            {
+                "component": row.component.name,
+                "format": row.exporter.FORMAT,
+                "precision": str(row.precision),
+                "predicted_bytes": row.predicted_bytes,
+            }
+            for row in self.rows
+        ]
+
 
 def plan(
     model: Model,

@@ -21,10 +21,10 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show what a model holds: components, shapes, precisions, sizes, gate results, hashes."""
-    from ..benchmarks.report import to_json
-    from ..core.errors import IntegrityError
-    from ..runtimes import inspection
-    from ..runtimes.restorer import EMBEDDED_BUNDLE
+    from ...benchmarks.report import to_json
+    from ...core.errors import IntegrityError
+    from ...runtimes import inspection
+    from ...runtimes.restorer import EMBEDDED_BUNDLE
 
     found = inspection.inspect(bundle or EMBEDDED_BUNDLE)
     print(to_json(found) if as_json else _text(found))
@@ -33,7 +33,7 @@ def inspect(
 
 
 def _text(found: dict[str, Any]) -> str:
-    from ..benchmarks.report import table
+    from ...benchmarks.report import table
 
     offered = ", ".join(map(str, found["steps"]))
     megabytes = found["bytes"] / 1e6

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .told import origin, tell
+from ..lists import NUMBERS, numbers
+from ..told import origin, tell
 
 if TYPE_CHECKING:
-    from ..core.spec import Array
+    from ...core.spec import Array
 
-_EXAMPLE = Path(__file__).parents[1] / "examples" / "noisy.wav"
+_EXAMPLE = Path(__file__).parents[2] / "examples" / "noisy.wav"
 
 
 def bench(
@@ -26,17 +27,14 @@ def bench(
         typer.Option(envvar="HIRESLDM_BUNDLE", help="Folder of a model.", show_default="built-in"),
     ] = None,
     threads: Annotated[
-        list[int] | None,
+        list[str] | None,
         typer.Option(
-            envvar="HIRESLDM_THREADS",
-            min=1,
-            help="CPU threads; may be repeated.",
-            show_default="1 and 2",
+            envvar="HIRESLDM_THREADS", metavar=NUMBERS, help="CPU threads.", show_default="1,2"
         ),
     ] = None,
     steps: Annotated[
-        list[int] | None,
-        typer.Option(help="Diffusion steps; may be repeated.", show_default="best"),
+        list[str] | None,
+        typer.Option(metavar=NUMBERS, help="Diffusion steps.", show_default="best"),
     ] = None,
     seconds: Annotated[float, typer.Option(min=0.5, max=3600, help="Audio per run.")] = 10.0,
     long_seconds: Annotated[
@@ -44,23 +42,30 @@ def bench(
         typer.Option(min=0.5, max=36_000, help="Audio of the long file whose memory is measured."),
     ] = 600.0,
     runs: Annotated[int, typer.Option(min=1, help="Runs after one to warm up.")] = 5,
-    out: Annotated[Path | None, typer.Option(help="File to write the result to (JSON).")] = None,
+    report_to: Annotated[
+        Path | None, typer.Option("--report", help="File for the result (JSON).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Measure speed, start-up and memory on this machine."""
-    from ..benchmarks import provenance, report
-    from ..core.outputs import check_target
-    from ..runtimes.restorer import EMBEDDED_BUNDLE
+    from ...benchmarks import provenance, report
+    from ...core.outputs import check_target
+    from ...runtimes.restorer import EMBEDDED_BUNDLE
 
-    check_target(out)
+    check_target(report_to)
     root = bundle or EMBEDDED_BUNDLE
     wave = _tiled(speech, seconds)
     about = origin(context) | {"model": provenance.model(root)}
     result = about | _measured(
-        root, wave, threads=threads or [1, 2], steps=steps or [None], runs=runs, long_s=long_seconds
+        root,
+        wave,
+        threads=numbers("--threads", threads) or [1, 2],
+        steps=numbers("--steps", steps) or [None],
+        runs=runs,
+        long_s=long_seconds,
     )
-    tell(result, lambda: report.speed_markdown(result), out=out, as_json=as_json, quiet=quiet)
+    tell(result, lambda: report.speed_markdown(result), out=report_to, as_json=as_json, quiet=quiet)
 
 
 def _measured(
@@ -72,9 +77,9 @@ def _measured(
     runs: int,
     long_s: float,
 ) -> dict[str, Any]:
-    from ..benchmarks.speed import processes
-    from ..benchmarks.speed import timing as speed
-    from ..core.audio import RATE_HZ
+    from ...benchmarks.speed import processes
+    from ...benchmarks.speed import timing as speed
+    from ...core.audio import RATE_HZ
 
     def load(count: int) -> speed.Timed:
         return speed.Timed.load(root, threads=count)
@@ -92,7 +97,7 @@ def _tiled(speech: Path | None, seconds: float) -> Array:
     """The speech as mono (N,) at 48 kHz, repeated or cut to this length."""
     import numpy as np
 
-    from ..audio.reader import read_mono
-    from ..core.audio import RATE_HZ
+    from ...audio.reader import read_mono
+    from ...core.audio import RATE_HZ
 
     return np.resize(read_mono(speech or _EXAMPLE), round(seconds * RATE_HZ))

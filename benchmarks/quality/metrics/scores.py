@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from ...core import metrics
-from ...core.errors import BackendMissingError, UsageError
-from ...core.spec import Array
-from ..rates import METRIC_HZ, at_16_khz
+from ....core import metrics
+from ....core.errors import BackendMissingError, UsageError
+from ....core.spec import Array
+from ...rates import METRIC_HZ, at_16_khz
+from ..testset import Pair
 from . import cepstra, speakers, transcripts
-from .testset import Pair
 
 Score = Callable[[Pair, Array], dict[str, float]]
 """(pair, candidate (N,) at 48 kHz) -> value of every metric, nan where there is none."""

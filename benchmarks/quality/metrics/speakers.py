@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ...core.spec import Array
-from ..rates import at_16_khz
-from .testset import Pair
+from ....core.spec import Array
+from ...rates import at_16_khz
+from ..testset import Pair
 
 _LEVEL = 10 ** (-30 / 20)
 """RMS that the network was trained at."""

@@ -6,8 +6,8 @@ from functools import cache
 
 import numpy as np
 
-from ...core.spec import Array
-from ...families.hiresldm.frontend import FrontEnd, log_mel, mel_centres_hz, stft
+from ....core.spec import Array
+from ....families.hiresldm.frontend import FrontEnd, log_mel, mel_centres_hz, stft
 
 _FRONT = FrontEnd(mel_bands=80)
 _ORDER = 24

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from .told import origin, tell
+from ..lists import NAMES, NUMBERS, numbers, words
+from ..told import origin, tell
 
 
 def evaluate(
@@ -28,29 +29,30 @@ def evaluate(
         typer.Option(help="DIR or NAME=DIR; may be repeated.", show_default="built-in"),
     ] = None,
     backend: Annotated[
-        list[str] | None,
-        typer.Option(help="Engine; may be repeated.", show_default="ort"),
+        list[str] | None, typer.Option(metavar=NAMES, help="Engines.", show_default="ort")
     ] = None,
     precision: Annotated[
         list[str] | None,
-        typer.Option(help="Precision; may be repeated.", show_default="the bundle's first"),
+        typer.Option(metavar=NAMES, help="Precisions.", show_default="the bundle's first"),
     ] = None,
     steps: Annotated[
-        list[int] | None,
-        typer.Option(help="Diffusion steps; may be repeated.", show_default="best"),
+        list[str] | None,
+        typer.Option(metavar=NUMBERS, help="Diffusion steps.", show_default="best"),
     ] = None,
     peer: Annotated[
         list[str] | None,
         typer.Option(
-            help="Other enhancers: rnnoise, deepfilternet3, nsnet2, gtcrn, all; may be repeated.",
+            metavar=NAMES,
+            help="Other enhancers: rnnoise, deepfilternet3, nsnet2, gtcrn, all.",
             show_default="none",
         ),
     ] = None,
     metrics: Annotated[
         list[str] | None,
         typer.Option(
+            metavar=NAMES,
             help="fast, all, dnsmos, distillmos, pesq, estoi, visqol, lsd, mcd, lost, sisdr, spk, "
-            "wer; may be repeated.",
+            "wer.",
             show_default="fast",
         ),
     ] = None,
@@ -59,7 +61,9 @@ def evaluate(
     threads: Annotated[
         int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="File to write the result to (JSON).")] = None,
+    report_to: Annotated[
+        Path | None, typer.Option("--report", help="File for the result (JSON).")
+    ] = None,
     html: Annotated[
         Path | None, typer.Option(help="Page to write, with tables and clips to hear (HTML).")
     ] = None,
@@ -70,53 +74,36 @@ def evaluate(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Measure the quality of restored speech on damaged clips, drawn by a seed or recorded."""
-    from ..benchmarks import provenance, report
-    from ..benchmarks.peers.load import peers_of
-    from ..benchmarks.quality import evaluation as quality
-    from ..benchmarks.quality import per_speaker, scores, systems
-    from ..benchmarks.quality.sources import source_of
-    from ..benchmarks.reports.gallery import Gallery
-    from ..benchmarks.reports.html import page
-    from ..core import processors
-    from ..core.outputs import check_target, write_text
-    from ..runtimes.restorer import EMBEDDED_BUNDLE
-    from .progress import tracked
+    from ...benchmarks import report
+    from ...benchmarks.quality.comparison import Asked, compare
+    from ...benchmarks.quality.sources import source_of
+    from ...benchmarks.reports.gallery import Gallery
+    from ...benchmarks.reports.html import page
+    from ...core.outputs import check_target, write_text
+    from ..progress import tracked
 
-    check_target(out)
+    check_target(report_to)
     report.check_page(html)
     source = source_of(data, split, seed=seed, per_class=per_class, degraded=degraded, clean=clean)
-    scorers = scores.choose(metrics or [scores.FAST], referenced=source.referenced)
-    scores.require(scorers)
-    variants = systems.variants(bundle or [], backend or [], precision or [])
-    peers = peers_of(peer or [])
-    restorers = {one.name: systems.load(one, threads=threads) for one in variants}
-    compared = systems.systems_of(
-        restorers, steps or [], peers, seed=seed, referenced=source.referenced
+    asked = Asked(
+        bundle or (), words(backend), words(precision), numbers("--steps", steps), words(peer),
+        words(metrics), seed, threads,
+    )  # fmt: skip
+    gallery = Gallery(per_class=listen if html else 0)
+    compared = compare(
+        source,
+        asked,
+        watch=gallery.watch,
+        track=lambda scored, total: tracked(scored, "evaluating", total=total, quiet=quiet),
     )
-    gallery = Gallery(compared, per_class=listen if html else 0)
-    renderings = gallery.watch(quality.render(source.pairs, compared))
-    workers = threads or processors.usable()
-    scored = quality.evaluate(renderings, compared, scorers, workers=workers)
-    tracks = tracked(scored, "evaluating", total=source.count, quiet=quiet)
-    clips = [clip for clips in tracks for clip in clips]
-    lines = [quality.clip_row(clip) for clip in clips]
-    packages = [*scores.packages(scorers), *(one.package for one in peers)]
-    models = {one.name: provenance.model(one.bundle or EMBEDDED_BUNDLE) for one in variants}
-    result: dict[str, Any] = {
-        "rows": quality.rows(clips, seed=seed),
-        "speakers": per_speaker.rows(lines),
-        **origin(context, packages),
-        "models": models,
-        "seed": seed,
-        "clips": lines,
-    }
+    result = compared.as_dict() | origin(context, compared.packages)
     if html:
         write_text(page(result, gallery.exhibits), html)
-    tell(result, lambda: _text(result), out=out, as_json=as_json, quiet=quiet)
+    tell(result, lambda: _text(result), out=report_to, as_json=as_json, quiet=quiet)
 
 
 def _text(result: dict[str, Any]) -> str:
-    from ..benchmarks.quality import per_speaker, tables
+    from ...benchmarks.quality import per_speaker, tables
 
     told = [tables.markdown(result["rows"])]
     if result["speakers"]:

@@ -9,15 +9,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..audio import pipes
-from ..audio.batch import Batch, Done, Failed, Result
-from ..audio.files import RestoredFile, Wanted, opened
-from ..audio.folders import Found, find
-from ..audio.journal import Journal
-from ..core.errors import ToolkitError, UsageError, reason
-from ..core.manifest import sha256_of
-from ..runtimes.restorer import EMBEDDED_BUNDLE, Restorer
-from .progress import seconds_of
+from ...audio import pipes
+from ...audio.batch import Batch, Done, Failed, Result
+from ...audio.files import RestoredFile, Wanted, opened
+from ...audio.folders import Found, find
+from ...audio.journal import Journal
+from ...core.errors import ToolkitError, UsageError, reason
+from ...core.manifest import sha256_of
+from ...runtimes.restorer import EMBEDDED_BUNDLE, Restorer
+from ..progress import seconds_of
 
 PIPE = Path("-")
 

@@ -46,8 +46,8 @@ def distill(
     import json
     from dataclasses import asdict
 
-    from ..distill.run import Job, Method
-    from ..distill.run import distill as run
+    from ...distill.run import Job, Method
+    from ...distill.run import distill as run
 
     about = (Method(chosen), teacher, data, out, minutes, learning_rate, cache, seed, device)
     job = Job(*about, discriminator=discriminator)
@@ -67,7 +67,7 @@ def distill(
 
 
 def _only_one(named: MethodName | None, method: MethodName | None) -> MethodName:
-    from ..core.errors import UsageError
+    from ...core.errors import UsageError
 
     if (named is None) == (method is None):
         names = ", ".join(MethodName)

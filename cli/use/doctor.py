@@ -25,8 +25,8 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show versions, engines and threads here, and what would restore a file, and why."""
-    from ..benchmarks.report import to_json
-    from ..runtimes.doctor import examine
+    from ...benchmarks.report import to_json
+    from ...runtimes.doctor import examine
 
     found, problem = examine(bundle, backend, threads)
     print(to_json(found) if as_json else _text(found))
@@ -35,7 +35,7 @@ def doctor(
 
 
 def _text(found: dict[str, Any]) -> str:
-    from ..benchmarks.report import table
+    from ...benchmarks.report import table
 
     columns = ["package", "installed", "tested", "accepted", "verdict"]
     here = f"hiresldm {found['hiresldm'] or '(not installed)'}, Python {found['python']}"

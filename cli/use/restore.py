@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ..core.errors import UsageError
+from ...core.errors import UsageError
 
 
 class Depth(StrEnum):
@@ -90,8 +90,8 @@ def restore(
     ] = False,
 ) -> None:
     """Restore speech from IN to OUT: at the model's 48 kHz, every channel, as long as it was."""
-    from ..audio.files import Wanted
-    from ..audio.writer import Form
+    from ...audio.files import Wanted
+    from ...audio.writer import Form
     from . import restoring
 
     sources, target = _asked(paths, out)

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .told import origin, tell
+from ..told import origin, tell
 
 if TYPE_CHECKING:
-    from ..calibration.search import Found, Trial
-    from ..calibration.sensitivity import Sensitivity
-    from ..calibration.simulation import Layers
-    from ..calibration.store import Calibration
-    from ..families.checkpoints import Model
-    from ..parity.evaluator import TrialEvaluator
+    from ...calibration.search import Found, Trial
+    from ...calibration.sensitivity import Sensitivity
+    from ...calibration.simulation import Layers
+    from ...calibration.store import Calibration
+    from ...families.checkpoints import Model
+    from ...parity.evaluator import TrialEvaluator
 
 
 def search(
@@ -46,13 +46,13 @@ def search(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Choose fp16, int8 or int4 for every layer: the smallest trial that still sounds right."""
-    from ..benchmarks.quality.testset import pairs
-    from ..benchmarks.reports import tables
-    from ..calibration import mixed_precision, store
-    from ..core.outputs import check_target
-    from ..families.checkpoints import load
-    from ..parity.evaluator import Budget, TrialEvaluator
-    from ..runtimes.restorer import EMBEDDED_BUNDLE
+    from ...benchmarks.quality.testset import pairs
+    from ...benchmarks.reports import tables
+    from ...calibration import mixed_precision, store
+    from ...core.outputs import check_target
+    from ...families.checkpoints import load
+    from ...parity.evaluator import Budget, TrialEvaluator
+    from ...runtimes.restorer import EMBEDDED_BUNDLE
 
     check_target(out)
     check_target(report_to)
@@ -73,17 +73,17 @@ def search(
 
 
 def _measured(model: Model, calibration: Calibration, *, quiet: bool) -> list[Sensitivity]:
-    from ..calibration.sensitivity import choices, measure
-    from .progress import tracked
+    from ...calibration.sensitivity import choices, measure
+    from ..progress import tracked
 
     found = measure(model, calibration)
     return list(tracked(found, "measuring layers", total=len(choices(model)), quiet=quiet))
 
 
 def _searched(evaluator: TrialEvaluator, sensitivities: list[Sensitivity], *, quiet: bool) -> Found:
-    from ..calibration.search import MOST_TRIALS
-    from ..calibration.search import search as run
-    from .progress import counting
+    from ...calibration.search import MOST_TRIALS
+    from ...calibration.search import search as run
+    from ..progress import counting
 
     with counting("evaluating", total=MOST_TRIALS, quiet=quiet) as advance:
 
@@ -98,7 +98,7 @@ def _searched(evaluator: TrialEvaluator, sensitivities: list[Sensitivity], *, qu
 def _result(found: Found, model: Model, sensitivities: list[Sensitivity]) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from ..calibration.simulation import fp32_bytes
+    from ...calibration.simulation import fp32_bytes
 
     return {
         "chosen": found.chosen.name,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .parity import finish, save, tracked
+from ..rows import finish, save, tracked
 
 
 def selftest(
@@ -20,20 +20,23 @@ def selftest(
             show_default="built-in",
         ),
     ] = None,
-    json_out: Annotated[Path | None, typer.Option("--json", help="Report to write (JSON).")] = None,
+    report_to: Annotated[
+        Path | None, typer.Option("--report", help="File for the rows (JSON).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print failures only.")] = False,
 ) -> None:
     """Check on this machine that a model computes what it computed when it was built."""
-    from ..core.errors import BackendMissingError
-    from ..core.outputs import check_target
-    from ..parity import golden
-    from ..parity.rows import Status
-    from ..runtimes.restorer import EMBEDDED_BUNDLE
+    from ...core.errors import BackendMissingError
+    from ...core.outputs import check_target
+    from ...parity import golden
+    from ...parity.rows import Status
+    from ...runtimes.restorer import EMBEDDED_BUNDLE
 
-    check_target(json_out)
+    check_target(report_to)
     root = bundle or EMBEDDED_BUNDLE
     rows = tracked(golden.check(root), shown=not quiet)
-    save(rows, root, json_out=json_out)
-    finish(rows, quiet=quiet, absent=False)
+    save(rows, root, as_json=as_json, report_to=report_to)
+    finish(rows, quiet=quiet, absent=False, silent=as_json)
     if all(row.status is Status.NOT_RUN for row in rows):
         raise BackendMissingError(f"nothing could be checked here: {rows[0].reason}")

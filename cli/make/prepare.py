@@ -20,10 +20,10 @@ def prepare(
     """
     from contextlib import suppress
 
-    from ..core.errors import UsageError
-    from ..training.data.material import SPEEDS
-    from ..training.data.prepared import prepare as write
-    from ..training.data.prepared import read_index
+    from ...core.errors import UsageError
+    from ...training.data.material import SPEEDS
+    from ...training.data.prepared import prepare as write
+    from ...training.data.prepared import read_index
 
     write(data, "train", out / "train", speeds=SPEEDS, variants=coded)
     with suppress(UsageError):  # not all data has validation speech

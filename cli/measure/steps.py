@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from .told import origin, tell
+from ..lists import NAMES, words
+from ..told import origin, tell
 
 
 def steps(
@@ -29,14 +30,16 @@ def steps(
     ] = 10,
     metrics: Annotated[
         list[str] | None,
-        typer.Option(help="As in `evaluate`; may be repeated.", show_default="fast"),
+        typer.Option(metavar=NAMES, help="As in `evaluate`.", show_default="fast"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of clips and damage.")] = 0,
     threads: Annotated[
         int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Runs of each timing.")] = 3,
-    out: Annotated[Path | None, typer.Option(help="File to write the result to (JSON).")] = None,
+    report_to: Annotated[
+        Path | None, typer.Option("--report", help="File for the result (JSON).")
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Picture of the curves to write (PNG).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
@@ -44,19 +47,19 @@ def steps(
     """Compare a teacher, however sampled, with its students: quality, time, spread over seeds."""
     import torch
 
-    from ..benchmarks.quality import scores
-    from ..benchmarks.quality import steps as contests
-    from ..benchmarks.quality.testset import pairs
-    from ..benchmarks.reports import curve
-    from ..core import processors
-    from ..core.outputs import check_target
-    from ..training.data.kinds import CLEAN
-    from .progress import tracked
+    from ...benchmarks.quality import steps as contests
+    from ...benchmarks.quality.metrics import scores
+    from ...benchmarks.quality.testset import pairs
+    from ...benchmarks.reports import curve
+    from ...core import processors
+    from ...core.outputs import check_target
+    from ...training.data.kinds import CLEAN
+    from ..progress import tracked
 
-    check_target(out)
+    check_target(report_to)
     check_target(plot)
     folders = _students(student or [])
-    scorers = scores.choose(metrics or [scores.FAST], referenced=True)
+    scorers = scores.choose(words(metrics) or [scores.FAST], referenced=True)
     scores.require(scorers)
     workers = threads or processors.usable()
     torch.set_num_threads(workers)
@@ -70,12 +73,12 @@ def steps(
     result: dict[str, Any] = compared | origin(context, packages) | {"seed": seed}
     if plot:
         curve.draw(result["rows"], plot)
-    tell(result, lambda: contests.markdown(result), out=out, as_json=as_json, quiet=quiet)
+    tell(result, lambda: contests.markdown(result), out=report_to, as_json=as_json, quiet=quiet)
 
 
 def _students(named: Sequence[str]) -> dict[str, Path]:
-    from ..benchmarks.quality.cases import REGRESSOR, TEACHER
-    from ..core.errors import UsageError
+    from ...benchmarks.quality.cases import REGRESSOR, TEACHER
+    from ...core.errors import UsageError
 
     pairs = [text.partition("=") for text in named]
     for name, _, folder in pairs:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ...core.spec import Array
-from ..rates import at_16_khz
-from .testset import Pair
+from ....core.spec import Array
+from ...rates import at_16_khz
+from ..testset import Pair
 
 LANGUAGE = "en"
 """The one language that the recogniser knows."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .told import tell
+from ..told import tell
 
 
 def calibrate(
@@ -23,13 +23,13 @@ def calibrate(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Capture what quantizers calibrate on: inputs of every component at every sampler step."""
-    from ..calibration import store
-    from ..calibration.capture import capture
-    from ..calibration.cases import cases
-    from ..core.outputs import check_target
-    from ..families.checkpoints import load
-    from ..runtimes.restorer import EMBEDDED_BUNDLE
-    from .progress import tracked
+    from ...calibration import store
+    from ...calibration.capture import capture
+    from ...calibration.cases import cases
+    from ...core.outputs import check_target
+    from ...families.checkpoints import load
+    from ...runtimes.restorer import EMBEDDED_BUNDLE
+    from ..progress import tracked
 
     check_target(out)
     model = load(weights or EMBEDDED_BUNDLE)

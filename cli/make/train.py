@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from .asked import command
+from ..asked import command
+from ..lists import NAMES, words
 
 
 class StageName(StrEnum):
@@ -18,14 +19,6 @@ class StageName(StrEnum):
     AUTOENCODER = "autoencoder"
     DENOISER = "denoiser"
     POLISH = "polish"
-
-
-class PolishedPart(StrEnum):
-    """What a polish may train."""
-
-    RECOVERY = "recovery"
-    DENOISER = "denoiser"
-    DECODER = "decoder"
 
 
 def train(
@@ -49,9 +42,9 @@ def train(
     ] = None,
     learning_rate: Annotated[float, typer.Option(min=1e-6)] = 1e-3,
     discriminator: Annotated[bool, typer.Option(help="Polish against a discriminator.")] = True,
-    component: Annotated[
-        list[PolishedPart] | None,
-        typer.Option(help="What to polish; may be repeated.", show_default="all but the encoder"),
+    components: Annotated[
+        list[str] | None,
+        typer.Option(metavar=NAMES, help="What to polish.", show_default="all but the encoder"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
@@ -61,10 +54,10 @@ def train(
 
     On several GPUs or machines: torchrun --nproc-per-node N -m hiresldm train ...
     """
-    from ..families.hiresldm.config import named
-    from ..training.polish import POLISHED
-    from ..training.run import Job
-    from ..training.run import train as run
+    from ...families.hiresldm.config import named
+    from ...training.polish import POLISHED
+    from ...training.run import Job
+    from ...training.run import train as run
 
     job = Job(
         stage,
@@ -79,7 +72,7 @@ def train(
         device=device,
         batch=batch,
         discriminator=discriminator,
-        components=tuple(component) if component else POLISHED,
+        components=tuple(words(components)) or POLISHED,
         command=command(context),
     )
     state = run(job, resume=resume, quiet=quiet)
