@@ -19,7 +19,7 @@ from .spec import Artifact, File
 VERSION = 2
 NAME = "bundle.json"
 MOST_FRAMES = 10_000
-"""Of a bucket: silence is laid behind a signal up to it, so it decides what memory is taken."""
+"""Of an enumerated length: silence fills a signal up to it, so it decides what memory is taken."""
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 

@@ -207,7 +207,7 @@ def test_fp32_is_pytorch_to_90_db_at_lengths_that_were_not_traced(
         assert parity_db(model, artifact, out, frames) >= 90.0
 
 
-def test_fp16_is_45_db_half_the_size_and_takes_its_buckets_alone(model: Model, out: Path):
+def test_fp16_is_45_db_half_the_size_and_takes_enumerated_lengths_alone(model: Model, out: Path):
     artifact = to_coreml.export(job_of(model, "denoiser", Precision.FP16, out))
     for frames in artifact.enumerated_frames:
         assert parity_db(model, artifact, out, frames) >= 45.0

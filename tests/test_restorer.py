@@ -129,7 +129,7 @@ def test_requests_that_cannot_be_met_are_refused(toy_restorer: MakeRestorer) -> 
 def test_components_that_take_few_lengths_get_no_others(
     toy_restorer: MakeRestorer, speech: Array
 ) -> None:
-    """Silence fills a chunk up to the next bucket, and the result is that of any length."""
+    """Silence fills a chunk up to an enumerated length, and the result is that of any length."""
     seen: set[int] = set()
     free, enumerated_frames = toy_restorer(chunk_s=0.7, context_s=0.3), (30, 60, 100)
 
@@ -149,7 +149,7 @@ def test_components_that_take_few_lengths_get_no_others(
     assert one_frame.shape == (100,) and 30 in seen
 
 
-def test_a_precision_is_picked_by_name_and_buckets_are_shared() -> None:
+def test_a_precision_is_picked_by_name_and_enumerated_lengths_are_shared() -> None:
     def artifact(component: str, precision: str, *enumerated_frames: int) -> Artifact:
         return Artifact(
             component, "onnx", precision, "x", "", (), (), {}, enumerated_frames=enumerated_frames

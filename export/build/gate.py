@@ -11,8 +11,8 @@ import numpy as np
 
 from ...core.errors import BackendMissingError, ParityError
 from ...core.manifest import bytes_of
-from ...core.metrics import snr_db
 from ...core.spec import Array, Arrays, Artifact, Component, Runner
+from ...parity.distance import Distance, distance
 from ...runtimes.restorer import backends, runtime_of, stands_in
 
 EXACT_DB = 200.0
@@ -58,16 +58,19 @@ def measure(
     if engine is None or runner is None:
         return Measured(artifact, size, None, None, None)
     fitted = [fit(component, sample, artifact.enumerated_frames) for sample in samples]
-    parity_db = min(_worst_db(reference(sample), runner(sample)) for sample in fitted)
-    gated = _gated(artifact, min(parity_db, EXACT_DB), floor_db)
+    far = [_worst(reference(sample), runner(sample)) for sample in fitted]
+    gated = _gated(artifact, min(far, key=lambda one: one.snr_db), floor_db)
     timed = not stands_in(runtime_of(engine))
     ms = _ms_per_s(runner, component, fitted[0], frame_s) if timed else None
     return Measured(gated, size, engine, gated.gate["parity_db"], ms)
 
 
-def _gated(artifact: Artifact, parity_db: float, floor_db: float) -> Artifact:
+def _gated(artifact: Artifact, far: Distance, floor_db: float) -> Artifact:
     """The artifact with what was measured of it; raises `ParityError` below its floor."""
-    if not parity_db >= floor_db:
+    if far.fault:
+        raise ParityError(f"{artifact.path}: its output has {far.fault}")
+    parity_db = min(far.snr_db, EXACT_DB)
+    if parity_db < floor_db:
         raise ParityError(
             f"{artifact.path}: {parity_db:.1f} dB from PyTorch; accepted: {floor_db:.0f} or more"
         )
@@ -106,7 +109,7 @@ def _beats(other: Measured, row: Measured) -> bool:
 
 
 def fit(component: Component, sample: Arrays, enumerated_frames: Sequence[int]) -> Arrays:
-    """The sample repeated or cut to the smallest bucket that holds it, or to the largest."""
+    """The sample repeated or cut to the smallest enumerated length that holds it, or the largest."""
     if not enumerated_frames:
         return sample
     have = frames_of(component, sample)
@@ -145,8 +148,10 @@ def engine_of(artifact: Artifact, root: Path) -> tuple[str | None, Runner | None
     return None, None
 
 
-def _worst_db(wanted: Mapping[str, Array], got: Mapping[str, Array]) -> float:
-    return min(snr_db(value, got[name]) for name, value in wanted.items())
+def _worst(wanted: Mapping[str, Array], got: Mapping[str, Array]) -> Distance:
+    return min(
+        (distance(value, got[name]) for name, value in wanted.items()), key=lambda one: one.snr_db
+    )
 
 
 def _ms_per_s(runner: Runner, component: Component, sample: Arrays, frame_s: float) -> float:
