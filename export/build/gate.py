@@ -109,7 +109,7 @@ def _beats(other: Measured, row: Measured) -> bool:
 
 
 def fit(component: Component, sample: Arrays, enumerated_frames: Sequence[int]) -> Arrays:
-    """The sample repeated or cut to the smallest enumerated length that holds it, or the largest."""
+    """The sample repeated or cut to the smallest enumerated length that holds it, or the last."""
     if not enumerated_frames:
         return sample
     have = frames_of(component, sample)

@@ -17,7 +17,7 @@ from hiresldm.cli.main import EXTRAS
 from hiresldm.core import manifest as bundles
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ABSENT = (
     *("torch", "onnx", "onnxscript", "onnxsim", "openvino", "coremltools", "nncf"),
     *("scipy", "safetensors", "matplotlib", "tensorboard", "pystoi", "pesq", "speechmos"),

@@ -20,7 +20,7 @@ from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
 from hiresldm.runtimes import doctor
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, backends
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def _doctor(*arguments: str) -> int:

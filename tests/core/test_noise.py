@@ -77,7 +77,7 @@ def test_high_seed_words_count() -> None:
     assert not np.array_equal(noise.normals(1, 0, 0, 4, 4), noise.normals(1 + 2**32, 0, 0, 4, 4))
 
 
-WEB = Path(__file__).parents[1] / "web" / "noise.js"
+WEB = Path(__file__).parents[2] / "web" / "noise.js"
 SEEDS = (0, 1, 1234, 2**32 + 7, 2**64 - 1)
 
 

@@ -40,7 +40,7 @@ def test_the_public_names_are_these():
 
 def test_every_package_is_packed_from_where_it_lies():
     """A clone or a ZIP may have no symbolic links in the door: nothing may be found by them."""
-    root, door = Path(__file__).parents[1], Path(hiresldm.__file__).parent
+    root, door = Path(__file__).parents[2], Path(hiresldm.__file__).parent
     config = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]
     rooms = [room for room in door.iterdir() if room.is_dir() and room.name != "__pycache__"]
     files = [path for room in rooms for path in (*room.rglob("*.py"), *room.glob("*.wav"))]

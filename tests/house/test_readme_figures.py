@@ -8,7 +8,7 @@ import pytest
 from hiresldm.benchmarks import provenance, readme
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / readme.RESULTS
 pytestmark = pytest.mark.skipif(not RESULTS.is_dir(), reason="a wheel carries no results")
 

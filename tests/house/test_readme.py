@@ -14,7 +14,7 @@ import soundfile
 from made_files import encoded
 from tiny import TINY
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LIGHTER = {
     r"^(hiresldm train .*)": r"\1 --batch 2 --config tiny.json",
     r"--minutes \d+": "--minutes 0.01",

@@ -9,7 +9,7 @@ import pytest
 from hiresldm.benchmarks import card
 from hiresldm.benchmarks.reports import learning
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(not (ROOT / card.LOG).is_file(), reason="a wheel carries no log")
 WORDS = {"BUNDLE", "DNSMOS", "ESTOI", "ICASSP", "LICENSE", "NVIDIA", "README"}
 """The only long words in capitals; another is what somebody meant to fill in."""

@@ -327,7 +327,7 @@ def test_playlists_and_pictures_are_no_audio(tmp_path: Path, clip: Clip) -> None
 
 
 def test_the_table_of_formats_names_every_ending() -> None:
-    text = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(\.[a-z0-9]+)`", text))
     assert named == {*READ_SUFFIXES, *WRITE_FORMATS}
     for suffix, form in WRITE_FORMATS.items():
