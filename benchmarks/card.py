@@ -15,10 +15,10 @@ from ..core.outputs import write_text
 from ..core.weights import stored_tensors, weights_file
 from ..families.hiresldm.components import NAMES
 from ..runtimes.restorer import EMBEDDED_BUNDLE
-from . import readme
-from .readme import ROOT
+from . import documents
+from .documents import RESULTS, ROOT
 from .report import Row, table
-from .reports import learning
+from .reports import learning, quality
 
 LOG, TEMPLATE, CARD = "weights/edge/log.json", "weights/card.md", "weights/README.md"
 UNKNOWN = "not recorded"
@@ -27,7 +27,7 @@ _BYTES = {"F32": 4, "F16": 2}
 
 def card(root: Path = ROOT) -> str:
     """The text of the card of the checkout `root`."""
-    return readme.fill((root / TEMPLATE).read_text(encoding="utf-8"), root, TABLES)
+    return documents.fill((root / TEMPLATE).read_text(encoding="utf-8"), root, TABLES)
 
 
 def components(bundle: Row) -> str:
@@ -71,14 +71,14 @@ def speed(result: Row) -> str:
     return f"{factors}\n\nMeasured on: {result['machine']['cpu']}."
 
 
-TABLES: readme.Tables = {
+TABLES: documents.Tables = {
     "components": ("weights/edge/bundle.json", components),
     "lineage": (LOG, lineage),
     "data": (LOG, data),
     "commands": (LOG, commands),
     "curves": (LOG, curves),
-    "scores": (f"{readme.RESULTS}/quality.json", readme.targets),
-    "speed": (f"{readme.RESULTS}/speed.json", speed),
+    "scores": (f"{RESULTS}/quality.json", quality.targets),
+    "speed": (f"{RESULTS}/speed.json", speed),
 }
 
 

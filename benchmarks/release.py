@@ -17,7 +17,7 @@ from string import Template
 
 from ..core.errors import ToolkitError, UsageError
 from ..families.hiresldm.components import NAMES
-from .readme import ROOT
+from .documents import ROOT
 
 Steps = Mapping[str, str]
 """Command lines by name, in order."""
@@ -47,7 +47,7 @@ STEPS: Steps = {
     " --metrics all --report benchmarks/results/quality.json",
     "levels": "python -m hiresldm.benchmarks.quality.levels $DATA benchmarks/results/levels.json",
     "bench": "hiresldm bench --steps 1,2,4 --report benchmarks/results/speed.json",
-    "tables": "python -m hiresldm.benchmarks.readme",
+    "tables": "python -m hiresldm.benchmarks.documents",
     "card": "python -m hiresldm.benchmarks.card",
 }
 

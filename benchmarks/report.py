@@ -54,6 +54,18 @@ def speed_markdown(result: Row) -> str:
     return f"{speed}\n\n{others}"
 
 
+def speed_in_short(result: Row) -> str:
+    """What a newcomer asks: how fast on one core, how soon, how much memory, how large."""
+    first = min(result["rows"], key=lambda row: (row["threads"], row["steps"]))
+    rtf = first["rtf"]["median"]
+    lines = [
+        ("one core, real-time factor", f"{rtf:.3f} (a minute in {60 * rtf:.1f} s)"),
+        *_startup_lines(result),
+        *_memory_lines(result)[:2],
+    ]
+    return table(["measure", "value"], lines)
+
+
 def _startup_lines(result: Row) -> list[tuple[str, str]]:
     startup = result["startup"]
     return [

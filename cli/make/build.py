@@ -85,7 +85,7 @@ def build(
     The default, onnx in fp32, is what `restore` runs with nothing
     but the base install.
     """
-    from ...benchmarks.reports import tables
+    from ...benchmarks.reports import builds
     from ...core.memory import peak_bytes
     from ...core.outputs import check_target
     from ...export.build import pipelines, sources
@@ -104,7 +104,7 @@ def build(
         calibration=calibration,
     )
     if dry_run:
-        tell({"plan": plan.table()}, lambda: tables.planned(plan.table()), as_json=as_json)
+        tell({"plan": plan.table()}, lambda: builds.planned(plan.table()), as_json=as_json)
         return
     counts = numbers("--steps", steps)
     host = sources.host_of(model, weights, counts, default_steps, own=not untrained)
@@ -112,7 +112,7 @@ def build(
         plan, model, audio, per_class=per_class, steps=host.default_steps
     )
     if not quiet:
-        typer.echo(tables.planned(plan.table()) + "\n", err=True)
+        typer.echo(builds.planned(plan.table()) + "\n", err=True)
     with counting("exporting", total=len(plan.rows), quiet=quiet) as advance:
         built = run(model, plan, out, host=host, overwrite=overwrite, started=lambda _: advance())
     result = origin(context, PACKAGES) | built.as_dict()
@@ -137,7 +137,7 @@ def _evaluated(
 
 
 def _text(result: dict[str, Any]) -> str:
-    from ...benchmarks.reports import tables
+    from ...benchmarks.reports import builds
 
-    told = [tables.artifacts(result)]
-    return "\n\n".join([*told, tables.pipelines(result)] if "audio" in result else told)
+    told = [builds.artifacts(result)]
+    return "\n\n".join([*told, builds.pipelines(result)] if "audio" in result else told)

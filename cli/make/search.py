@@ -47,7 +47,7 @@ def search(
 ) -> None:
     """Choose fp16, int8 or int4 for every layer: the smallest trial that still sounds right."""
     from ...benchmarks.quality.testset import pairs
-    from ...benchmarks.reports import tables
+    from ...benchmarks.reports import builds
     from ...calibration import mixed_precision, store
     from ...core.outputs import check_target
     from ...families.checkpoints import load
@@ -69,7 +69,7 @@ def search(
         "calibration": captured.sha256,
         **origin(context, ("torch", "speechmos", "pystoi")),
     }
-    tell(result, lambda: tables.trials(result), out=report_to, as_json=as_json, quiet=quiet)
+    tell(result, lambda: builds.trials(result), out=report_to, as_json=as_json, quiet=quiet)
 
 
 def _measured(model: Model, calibration: Calibration, *, quiet: bool) -> list[Sensitivity]:

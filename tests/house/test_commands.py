@@ -1,4 +1,4 @@
-"""Every `hiresldm` command of the README runs, made small where it would take long."""
+"""Every `hiresldm` command of README and docs runs, made small where it would take long."""
 
 import json
 import re
@@ -22,17 +22,28 @@ LIGHTER = {
     r"^(hiresldm bench .*)": r"\1 --runs 1 --seconds 1 --long-seconds 2",
     r"^(hiresldm calibrate .*)": r"\1 --clips 2",
     r"^(hiresldm build phone.*)": r"\1 --components encoder",
+    r"^(hiresldm build bundle) .*": r"\1",
 }
 """What stands in a command, and what makes it quick."""
+PAGES = ("README.md", *(f"docs/{name}.md" for name in (
+    "restore", "build", "parity", "phone", "quality", "speed", "train", "distill")))  # fmt: skip
+"""In the order in which a reader meets them; those of docs/families.md run in tests/families."""
 ELSEWHERE = {"search", "steps", "mixed"}
 """Words of commands that take minutes on a real model; test_search and test_steps run them on a
 tiny one."""
 
 
 def commands() -> list[str]:
-    """Indented lines and `&&` halves that start with the command; synopses in brackets are not."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return re.findall(r"^ {4}(?:.*&& )?(hiresldm [^\n\[]*)$", text, flags=re.MULTILINE)
+    """Indented lines and `&&` halves that start with the command, each once.
+
+    Synopses in brackets are none.
+    """
+    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
+    found = re.findall(r"^ {4}(?:.*&& )?(hiresldm [^\n\[]*)$", text, flags=re.MULTILINE)
+    first: dict[str, str] = {}
+    for line in found:
+        first.setdefault(lighter(line.partition(" #")[0].strip()), line)
+    return list(first.values())
 
 
 def lighter(line: str) -> str:
@@ -44,7 +55,7 @@ def lighter(line: str) -> str:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray) -> Path:
     """A folder with what the commands name: examples, weights, and speech as DATA."""
-    place = tmp_path_factory.mktemp("readme")
+    place = tmp_path_factory.mktemp("documents")
     (place / "examples").symlink_to(ROOT / "examples")
     (place / "weights").symlink_to(Path(sys.modules["hiresldm"].__file__).parent / "weights")
     (place / "tiny.json").write_text(json.dumps(asdict(TINY)), encoding="utf-8")
@@ -70,7 +81,7 @@ def _matched(word: str, place: Path) -> list[str]:
     return sorted(str(path.relative_to(place)) for path in place.glob(word))
 
 
-def test_the_readme_shows_every_verb():
+def test_the_documents_show_every_verb():
     shown = {line.split()[1] for line in commands()}
     help_text = subprocess.run(
         [sys.executable, "-m", "hiresldm.cli.main", "--help"],
@@ -82,7 +93,7 @@ def test_the_readme_shows_every_verb():
 
 
 @pytest.mark.parametrize("line", [c for c in commands() if not ELSEWHERE & set(c.split())])
-def test_a_command_of_the_readme_runs(place: Path, line: str):
+def test_a_command_of_the_documents_runs(place: Path, line: str):
     done = subprocess.run(
         [sys.executable, "-m", "hiresldm.cli.main", *words(lighter(line), place)[1:]],
         cwd=place,
