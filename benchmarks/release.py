@@ -28,8 +28,8 @@ STEPS: Steps = {
     " --overwrite",
     "log": "cp $RUN/log.json weights/edge/log.json",
     "selftest": "hiresldm selftest weights/edge",
-    "example": "hiresldm restore examples/noisy.wav runs/release/restored.wav --overwrite",
-    "picture": "hiresldm plot examples/noisy.wav runs/release/restored.wav examples/clean.flac"
+    "example": "hiresldm restore examples/noisy.wav docs/restored.flac --overwrite",
+    "picture": "hiresldm plot examples/noisy.wav docs/restored.flac examples/clean.flac"
     " --out docs/example.png",
     "parity": "hiresldm parity weights/edge --full --report benchmarks/results/parity-full.json",
     "calibrate": "hiresldm calibrate --data $DATA --out runs/release/calibration.safetensors",

@@ -38,7 +38,7 @@ def test_the_step_that_makes_a_file_is_the_first_to_name_it():
     for step, line in release.STEPS.items():
         for word in shlex.split(line):
             first.setdefault(word.removeprefix(f"{release.WORK}/"), step)
-    makers = {"weights/edge": "build", "restored.wav": "example", "phone": "formats"}
+    makers = {"weights/edge": "build", "docs/restored.flac": "example", "phone": "formats"}
     makers |= {"calibration.safetensors": "calibrate", "precision-config.json": "search"}
     assert makers.items() <= first.items()
     assert list(release.STEPS)[-2:] == ["tables", "card"]
