@@ -63,15 +63,13 @@ class Restorer(restorer.Restorer):
         root = EMBEDDED_BUNDLE if path is None else arguments.path(path, "the bundle")
         runtime, count = runtime_of(backend), _threads(threads)
         manifest = _verified(root)
-        family, host = families.of(manifest)
-        chosen = [
-            pick(manifest.artifacts, name, runtime, precision, root) for name in family.names(host)
-        ]
+        _, host = families.of(manifest)
+        artifacts = chosen(manifest, runtime, precision, root)
         opened = cls(
-            {one.component: runtime.load(one, root, threads=count) for one in chosen},
+            {one.component: runtime.load(one, root, threads=count) for one in artifacts},
             host,
             chunk_s=arguments.seconds(chunk_s, "chunk_s"),
-            enumerated_frames=shared_frames(chosen),
+            enumerated_frames=shared_frames(artifacts),
             wrap=wrap,
         )
         folder = None if path is None else root.absolute()
@@ -145,6 +143,14 @@ def runtime_of(backend: str) -> Runtime:
     if not isinstance(backend, str) or backend not in known:
         raise UsageError(f"there is no backend {backend!r}; accepted: {', '.join(known)}")
     return known[backend]
+
+
+def chosen(
+    manifest: bundles.Manifest, runtime: Runtime, precision: str | None, root: Path
+) -> list[Artifact]:
+    """One artifact of every component of a model; raises as `pick` does."""
+    family, host = families.of(manifest)
+    return [pick(manifest.artifacts, name, runtime, precision, root) for name in family.names(host)]
 
 
 def pick(
