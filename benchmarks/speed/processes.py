@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ def memory(
     if find_spec("resource") is None:
         reason = "not measured: only Unix keeps a process's peak"
         return {"threads": threads, "peaks": [], "ratio": None, "reason": reason}
-    peaks = [_peak(speech, bundle, audio_s=s, threads=threads) for s in (short_s, long_s)]
+    peaks = [peak(speech, bundle, audio_s=s, threads=threads) for s in (short_s, long_s)]
     ratio = peaks[1]["peak_bytes"] / peaks[0]["peak_bytes"]
     return {"threads": threads, "peaks": peaks, "ratio": ratio}
 
@@ -73,13 +73,39 @@ def peak_bytes(command: Sequence[str]) -> int:
     return int(_run(("-P", "-c", _PEAK, *command)))
 
 
-def _peak(speech: Array, bundle: Path, *, audio_s: float, threads: int) -> dict[str, Any]:
+def peak(
+    speech: Array, bundle: Path, *, audio_s: float, threads: int, channels: int = 1
+) -> dict[str, Any]:
+    """Peak memory in bytes of `hiresldm restore` on a file that repeats a wave (N,).
+
+    Raises `ToolkitError` where the process fails.
+    """
     with tempfile.TemporaryDirectory() as folder:
         given, made = Path(folder) / "in.wav", Path(folder) / "out.wav"
-        soundfile.write(given, np.resize(speech, round(audio_s * RATE_HZ)), RATE_HZ)
+        with soundfile.SoundFile(given, "w", RATE_HZ, channels, subtype="PCM_16") as file:
+            for block in _repeated(speech, round(audio_s * RATE_HZ)):
+                file.write(np.repeat(block[:, None], channels, axis=1))
         options = ("--bundle", str(bundle.resolve()), "--threads", str(threads), "--quiet")
         restore = (sys.executable, *_CLI, "restore", str(given), str(made), *options)
-        return {"audio_s": audio_s, "peak_bytes": peak_bytes(restore)}
+        return {"audio_s": audio_s, "channels": channels, "peak_bytes": peak_bytes(restore)}
+
+
+def cold_s(wave: Array, bundle: Path, folder: Path) -> float:
+    """Seconds of a fresh `hiresldm restore` of a wave (N,) as a file in `folder`, on one thread.
+
+    Raises `ToolkitError` where the process fails.
+    """
+    given, made = folder / "in.wav", folder / "out.wav"
+    soundfile.write(given, wave, RATE_HZ)
+    options = ("--bundle", str(bundle.resolve()), "--threads", "1", "--quiet", "--overwrite")
+    began = time.perf_counter()
+    _run((*_CLI, "restore", str(given), str(made), *options))
+    return time.perf_counter() - began
+
+
+def _repeated(speech: Array, frames: int) -> Iterator[Array]:
+    for begin in range(0, frames, len(speech)):
+        yield speech[: frames - begin]
 
 
 def _run(arguments: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from ...core.spec import Array, Arrays, Runner
 from ...runtimes.restorer import Restorer
 
 HOST = "host"
-"""What is not inside a part: transforms, loudness, noise, sampler, cross-fades."""
+"""What is not inside a part: transforms, loudness, noise, sampler, cross-fades, idle workers."""
 
 
 class Clock:
@@ -23,6 +24,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self._adding = Lock()
 
     def wrap(self, name: str, runner: Runner) -> Runner:
         """The runner, timed."""
@@ -31,7 +33,8 @@ class Clock:
         def run(arrays: Arrays) -> dict[str, Array]:
             began = time.perf_counter()
             outputs = runner(arrays)
-            self.seconds[name] += time.perf_counter() - began
+            with self._adding:
+                self.seconds[name] += time.perf_counter() - began
             return outputs
 
         return run
@@ -80,15 +83,18 @@ def rows(
 
 
 def factors(timed: Timed, speech: Array, *, steps: int) -> dict[str, float]:
-    """Real-time factor of one run over a wave (N,), and its shares by part, `HOST` the rest."""
+    """Real-time factor of one run over a wave (N,), and its shares by part, `HOST` the rest.
+
+    A part's share is the mean over the workers, which compute side by side.
+    """
     seconds = timed.clock.seconds
     seconds.update(dict.fromkeys(seconds, 0.0))
     began = time.perf_counter()
     timed.restorer(speech, RATE_HZ, steps=steps)
     total_s = time.perf_counter() - began
-    host_s = total_s - sum(seconds.values())
+    parts_s = {name: taken / timed.restorer.workers.count for name, taken in seconds.items()}
     audio_s = len(speech) / RATE_HZ
-    shares = {"rtf": total_s, **seconds, HOST: host_s}
+    shares = {"rtf": total_s, **parts_s, HOST: total_s - sum(parts_s.values())}
     return {name: value / audio_s for name, value in shares.items()}
 
 
