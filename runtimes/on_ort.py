@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core import processors
 from ..core.errors import BackendMissingError, IntegrityError, reason
 from ..core.schemes import Precision
 from ..core.spec import Array, Arrays, Artifact, Runner, Shapes
 from .signature import Input, check
 
 FORMATS: Sequence[str] = ("onnx", "ort")
+SIDE_BY_SIDE = True
 
 WEIGHTS_ONLY = (Precision.INT8, Precision.INT4, Precision.MIXED)
 """Precisions whose arithmetic is float32: integers are how they are stored."""
@@ -29,14 +29,14 @@ _DTYPES: Mapping[str, np.dtype] = {
 
 
 def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
-    """Open the graph below `root` on `threads` threads.
+    """Open the graph below `root`; every call computes on the thread that makes it.
 
-    With 0 the engine chooses, within `processors.limit`. Raises `BackendMissingError` without
-    onnxruntime or its CPU provider, `IntegrityError` for a file it cannot open; the runner, which
-    several threads may call at once, raises `UsageError` for inputs that do not fit the graph and
+    Raises `BackendMissingError` without onnxruntime or its CPU provider, `IntegrityError` for a
+    file it cannot open; the runner raises `UsageError` for inputs that do not fit the graph and
     `IntegrityError` where the graph fails.
     """
-    session = _session(root / artifact.path, threads, exact=artifact.precision in WEIGHTS_ONLY)
+    del threads  # so many may call at once, and share the weights
+    session = _session(root / artifact.path, exact=artifact.precision in WEIGHTS_ONLY)
     expected = [_declared(tensor) for tensor in session.get_inputs()]
     outputs = [output.name for output in session.get_outputs()]
 
@@ -54,7 +54,7 @@ def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
 
 def shapes(artifact: Artifact, root: Path) -> Shapes:
     """What the file declares that it takes and makes; raises as `load` does."""
-    session = _session(root / artifact.path, 1, exact=False)
+    session = _session(root / artifact.path, exact=False)
     declared = [_declared(tensor) for tensor in (*session.get_inputs(), *session.get_outputs())]
     return {tensor.name: tensor.shape for tensor in declared}
 
@@ -67,7 +67,7 @@ def profiled(
     A run over the inputs comes first and is left out; the profile is written into `folder`.
     """
     exact = artifact.precision in WEIGHTS_ONLY
-    session = _session(root / artifact.path, 1, exact=exact, profile=folder / "profile")
+    session = _session(root / artifact.path, exact=exact, profile=folder / "profile")
     for _ in range(runs + 1):
         for arrays in inputs:
             session.run(None, dict(arrays))
@@ -96,15 +96,18 @@ def _engine() -> Any:
     return onnxruntime
 
 
-def _session(path: Path, threads: int, *, exact: bool, profile: Path | None = None) -> Any:
+def _session(path: Path, *, exact: bool, profile: Path | None = None) -> Any:
     ort = _engine()
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or processors.limit()
+    # Several threads inside an operator gain little, and sum in another order.
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     # What it cannot do is raised; told on standard error as well, it would be told twice.
     options.log_severity_level = _FATAL
     # Signals have any length: a pattern planned for one length only costs memory at the next.
     options.enable_mem_pattern = False
+    # An arena keeps the most that each thread ever needed, and is no faster than the system.
+    options.enable_cpu_mem_arena = False
     if profile:
         options.enable_profiling, options.profile_file_prefix = True, str(profile)
     if exact:

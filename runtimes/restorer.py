@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from .. import families
-from ..core import arguments, noise, restorer
+from ..core import arguments, noise, processors, restorer
 from ..core import manifest as bundles
 from ..core.errors import IntegrityError, UsageError
 from ..core.spec import Artifact, Runtime
@@ -52,9 +52,10 @@ class Restorer(restorer.Restorer):
     ) -> Self:
         """Open the bundle folder `path` (None: the embedded one) on an engine.
 
-        `precision` None takes the bundle's first of each component, `threads` None leaves the
-        number
-        to the engine; `chunk_s` trades memory for the context computed twice, not the result;
+        `precision` None takes the bundle's first of each component, `threads` None as many as the
+        process was given. Chunks are computed side by side: on `ort` and `openvino` the result is
+        the same to the bit for any number. `chunk_s` trades memory for the context that is
+        computed twice, not the result.
         `wrap` is put around every component's runner.
         Raises `UsageError` for an unknown backend, a precision that the bundle does not hold and
         values of other types, `BackendMissingError` for an engine that is not installed and
@@ -71,6 +72,7 @@ class Restorer(restorer.Restorer):
             chunk_s=arguments.seconds(chunk_s, "chunk_s"),
             enumerated_frames=shared_frames(artifacts),
             wrap=wrap,
+            workers=(count or processors.usable()) if side_by_side(runtime) else 1,
         )
         folder = None if path is None else root.absolute()
         how: dict[str, Any] = {"precision": precision, "threads": threads, "chunk_s": chunk_s}
@@ -135,6 +137,11 @@ def backends() -> dict[str, Runtime]:
 def stands_in(engine: Runtime) -> bool:
     """Whether it only interprets files of an engine that is not here."""
     return bool(getattr(engine, "STANDS_IN", False))
+
+
+def side_by_side(engine: Runtime) -> bool:
+    """Whether several chunks are computed at once, each on one thread."""
+    return bool(getattr(engine, "SIDE_BY_SIDE", False))
 
 
 def runtime_of(backend: str) -> Runtime:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -81,13 +81,7 @@ def memory(
     if find_spec("resource") is None:
         reason = "not measured: only Unix keeps a process's peak"
         return {"threads": threads, "peaks": [], "ratio": None, "reason": reason}
-    peaks = [
-        {
-            "audio_s": audio_s,
-            "peak_bytes": restored_file(speech, bundle, audio_s=audio_s, threads=threads),
-        }
-        for audio_s in (short_s, long_s)
-    ]
+    peaks = [peak(speech, bundle, audio_s=s, threads=threads) for s in (short_s, long_s)]
     ratio = peaks[1]["peak_bytes"] / peaks[0]["peak_bytes"]
     return {"threads": threads, "peaks": peaks, "ratio": ratio}
 
@@ -97,16 +91,26 @@ def peak_bytes(command: Sequence[str]) -> int:
     return int(_run(("-P", "-c", _PEAK, *command)))
 
 
-def restored_file(speech: Array, bundle: Path, *, audio_s: float, threads: int) -> int:
-    """Peak bytes of `hiresldm restore` on a file of this length, which repeats a wave (N,)."""
+def peak(
+    speech: Array, bundle: Path, *, audio_s: float, threads: int, channels: int = 1
+) -> dict[str, Any]:
+    """Peak memory in bytes of `hiresldm restore` on a file that repeats a wave (N,).
+
+    Raises `ToolkitError` where the process fails.
+    """
     with tempfile.TemporaryDirectory() as folder:
         given, made = Path(folder) / "in.wav", Path(folder) / "out.wav"
-        with soundfile.SoundFile(given, "w", RATE_HZ, 1) as file:
-            for begin in range(0, round(audio_s * RATE_HZ), len(speech)):
-                file.write(speech[: round(audio_s * RATE_HZ) - begin])
+        with soundfile.SoundFile(given, "w", RATE_HZ, channels, subtype="PCM_16") as file:
+            for block in _repeated(speech, round(audio_s * RATE_HZ)):
+                file.write(np.repeat(block[:, None], channels, axis=1))
         options = ("--bundle", str(bundle.resolve()), "--threads", str(threads), "--quiet")
         restore = (sys.executable, *_CLI, "restore", str(given), str(made), *options)
-        return peak_bytes(restore)
+        return {"audio_s": audio_s, "channels": channels, "peak_bytes": peak_bytes(restore)}
+
+
+def _repeated(speech: Array, frames: int) -> Iterator[Array]:
+    for begin in range(0, frames, len(speech)):
+        yield speech[: frames - begin]
 
 
 def _run(arguments: Sequence[str]) -> str:

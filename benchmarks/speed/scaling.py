@@ -12,7 +12,7 @@ import numpy as np
 from ...core.audio import RATE_HZ
 from ...core.restorer import Restorer
 from ...core.spec import Array
-from .processes import restored_file
+from .processes import peak
 
 LATENCIES = 20
 """Seconds of audio that are restored one by one; the first warms up."""
@@ -40,8 +40,8 @@ def scaling(
     rows = []
     for duration_s in durations_s:
         began = perf_counter()
-        peak = restored_file(speech, bundle, audio_s=duration_s, threads=threads)
-        rows.append({"audio_s": duration_s, "seconds": perf_counter() - began, "peak_bytes": peak})
+        row = peak(speech, bundle, audio_s=duration_s, threads=threads)
+        rows.append(row | {"seconds": perf_counter() - began})
     return {"threads": threads, "rows": rows} | line([(r["audio_s"], r["seconds"]) for r in rows])
 
 

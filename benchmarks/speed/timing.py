@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from ...core.spec import Array, Arrays, Runner
 from ...runtimes.restorer import Restorer
 
 RTF, HOST = "rtf", "host"
-"""What is not inside a component: transforms, loudness, noise, sampler, cross-fades."""
+"""The whole, and what is in no component: transforms, noise, sampler, cross-fades, idle workers."""
 
 
 class Clock:
@@ -23,6 +24,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self._adding = Lock()
 
     def wrap(self, name: str, runner: Runner) -> Runner:
         """The runner, timed."""
@@ -31,7 +33,8 @@ class Clock:
         def run(arrays: Arrays) -> dict[str, Array]:
             began = time.perf_counter()
             outputs = runner(arrays)
-            self.seconds[name] += time.perf_counter() - began
+            with self._adding:
+                self.seconds[name] += time.perf_counter() - began
             return outputs
 
         return run
@@ -52,15 +55,18 @@ class Timed:
 
 
 def factors(timed: Timed, speech: Array, *, steps: int) -> dict[str, float]:
-    """Real-time factor of a run over a wave (N,), its share by component, `HOST` the rest."""
+    """Real-time factor of a run over a wave (N,), its share by component, `HOST` the rest.
+
+    A component's share is the mean over the workers, which compute side by side.
+    """
     seconds = timed.clock.seconds
     seconds.update(dict.fromkeys(seconds, 0.0))
     began = time.perf_counter()
     timed.restorer(speech, RATE_HZ, steps=steps)
     total_s = time.perf_counter() - began
-    host_s = total_s - sum(seconds.values())
+    components_s = {name: taken / timed.restorer.workers.count for name, taken in seconds.items()}
     audio_s = len(speech) / RATE_HZ
-    shares = {RTF: total_s, **seconds, HOST: host_s}
+    shares = {RTF: total_s, **components_s, HOST: total_s - sum(components_s.values())}
     return {name: value / audio_s for name, value in shares.items()}
 
 
