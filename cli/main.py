@@ -26,6 +26,7 @@ from .prepare import prepare
 from .restore import restore
 from .search import search
 from .selftest import selftest
+from .serve import serve
 from .steps import steps
 from .train import train
 
@@ -48,6 +49,7 @@ app.command("bench")(bench)
 app.command("plot")(plot)
 app.command("parity")(parity)
 app.command("selftest")(selftest)
+app.command("serve")(serve)
 app.command("inspect")(inspect)
 app.command("doctor")(doctor)
 
