@@ -36,53 +36,64 @@ export class Fourier {
 
   private pass(from: Pair, to: Pair, radix: number, left: number): void {
     const stride = this.length / (radix * left);
+    const apart = stride * left;
     for (let p = 0; p < left; p++) {
-      for (let q = 0; q < stride; q++) {
-        const begin = q + stride * p;
-        const end = q + stride * radix * p;
-        if (radix === 4) this.four(from, to, begin, stride * left, end, stride, p * stride);
-        else this.any(from, to, begin, stride * left, end, stride, p * stride, radix);
-      }
+      const [begin, end, turn] = [stride * p, stride * radix * p, stride * p];
+      if (radix === 4) this.fours(from, to, begin, apart, end, stride, turn);
+      else this.sums(from, to, begin, apart, end, stride, turn, radix);
     }
   }
 
-  private four(
-    [xr, xi]: Pair, [yr, yi]: Pair, at: number, apart: number, out: number, stride: number, turn: number,
-  ): void {
-    const b = at + apart, c = b + apart, d = c + apart;
-    const sumR = xr[at]! + xr[c]!, sumI = xi[at]! + xi[c]!;
-    const difR = xr[at]! - xr[c]!, difI = xi[at]! - xi[c]!;
-    const addR = xr[b]! + xr[d]!, addI = xi[b]! + xi[d]!;
-    const subR = xi[b]! - xi[d]!, subI = xr[d]! - xr[b]!;
-    yr[out] = sumR + addR;
-    yi[out] = sumI + addI;
-    this.turned(yr, yi, out + stride, difR + subR, difI + subI, turn);
-    this.turned(yr, yi, out + 2 * stride, sumR - addR, sumI - addI, 2 * turn);
-    this.turned(yr, yi, out + 3 * stride, difR - subR, difI - subI, 3 * turn);
+  /** Radix 4: `stride` butterflies of values that lie `apart`, their results turned by the same angles. */
+  private fours(from: Pair, to: Pair, begin: number, apart: number, end: number, stride: number, turn: number): void {
+    const { 0: xr, 1: xi } = from, { 0: yr, 1: yi } = to;
+    const c1 = this.cos[turn]!, c2 = this.cos[2 * turn]!, c3 = this.cos[3 * turn]!;
+    const s1 = this.sin[turn]!, s2 = this.sin[2 * turn]!, s3 = this.sin[3 * turn]!;
+    for (let a = begin, out = end; a < begin + stride; a++, out++) {
+      const b = a + apart, c = b + apart, d = c + apart;
+      const sumR = xr[a]! + xr[c]!, sumI = xi[a]! + xi[c]!;
+      const difR = xr[a]! - xr[c]!, difI = xi[a]! - xi[c]!;
+      const addR = xr[b]! + xr[d]!, addI = xi[b]! + xi[d]!;
+      const subR = xi[b]! - xi[d]!, subI = xr[d]! - xr[b]!;
+      const r1 = difR + subR, i1 = difI + subI, r2 = sumR - addR, i2 = sumI - addI, r3 = difR - subR, i3 = difI - subI;
+      yr[out] = sumR + addR;
+      yi[out] = sumI + addI;
+      yr[out + stride] = r1 * c1 - i1 * s1;
+      yi[out + stride] = r1 * s1 + i1 * c1;
+      yr[out + 2 * stride] = r2 * c2 - i2 * s2;
+      yi[out + 2 * stride] = r2 * s2 + i2 * c2;
+      yr[out + 3 * stride] = r3 * c3 - i3 * s3;
+      yi[out + 3 * stride] = r3 * s3 + i3 * c3;
+    }
   }
 
-  private any(
-    [xr, xi]: Pair, [yr, yi]: Pair, at: number, apart: number, out: number, stride: number, turn: number,
-    radix: number,
+  /** Any radix: each result is the sum that defines it, over values turned by their own and the common angle. */
+  private sums(
+    from: Pair, to: Pair, begin: number, apart: number, end: number, stride: number, turn: number, radix: number,
   ): void {
+    const { 0: xr, 1: xi } = from, { 0: yr, 1: yi } = to;
     const unit = this.length / radix;
     for (let j = 0; j < radix; j++) {
-      let re = 0, im = 0;
+      const out = end + j * stride - begin;
+      yr.fill(0, out + begin, out + begin + stride);
+      yi.fill(0, out + begin, out + begin + stride);
       for (let k = 0; k < radix; k++) {
-        const w = ((j * k) % radix) * unit;
-        const r = xr[at + k * apart]!, i = xi[at + k * apart]!;
-        re += r * this.cos[w]! - i * this.sin[w]!;
-        im += r * this.sin[w]! + i * this.cos[w]!;
+        const angle = (((j * k) % radix) * unit + j * turn) % this.length;
+        const c = this.cos[angle]!, s = this.sin[angle]!;
+        for (let q = begin; q < begin + stride; q++) {
+          const r = xr[q + k * apart]!, i = xi[q + k * apart]!;
+          yr[out + q]! += r * c - i * s;
+          yi[out + q]! += r * s + i * c;
+        }
       }
-      this.turned(yr, yi, out + j * stride, re, im, j * turn);
     }
   }
+}
 
-  private turned(yr: Float64Array, yi: Float64Array, at: number, re: number, im: number, turn: number): void {
-    const c = this.cos[turn]!, s = this.sin[turn]!;
-    yr[at] = re * c - im * s;
-    yi[at] = re * s + im * c;
-  }
+/** Bins 0 to length / 2 of a real signal. */
+export interface Bins {
+  readonly re: Float64Array;
+  readonly im: Float64Array;
 }
 
 /** Spectra of real signals of one length: two of them share a transform as its real and imaginary part. */
@@ -97,8 +108,14 @@ export class RealFourier {
     this.im = new Float64Array(length);
   }
 
-  /** Calls `bin(k, reA, imA, reB, imB)` for bins 0 to length / 2 of the signals a and b (length,). */
-  forward(a: ArrayLike<number>, b: ArrayLike<number>, bin: (k: number, ...parts: Four) => void): void {
+  /** Room for the bins of one signal. */
+  bins(): Bins {
+    const count = (this.length >> 1) + 1;
+    return { re: new Float64Array(count), im: new Float64Array(count) };
+  }
+
+  /** Writes the bins of the signals a and b (length,). */
+  forward(a: ArrayLike<number>, b: ArrayLike<number>, binsA: Bins, binsB: Bins): void {
     const { re, im, length } = this;
     for (let i = 0; i < length; i++) {
       re[i] = a[i]!;
@@ -107,25 +124,24 @@ export class RealFourier {
     this.full.transform(re, im);
     for (let k = 0; 2 * k <= length; k++) {
       const m = k ? length - k : 0;
-      const r = re[k]!, i = im[k]!, rm = re[m]!, mi = im[m]!;
-      bin(k, (r + rm) / 2, (i - mi) / 2, (i + mi) / 2, (rm - r) / 2);
+      binsA.re[k] = (re[k]! + re[m]!) / 2;
+      binsA.im[k] = (im[k]! - im[m]!) / 2;
+      binsB.re[k] = (im[k]! + im[m]!) / 2;
+      binsB.im[k] = (re[m]! - re[k]!) / 2;
     }
   }
 
-  /** The signals a and b, views until the next call, whose bins 0 to length / 2 `bin` writes into its argument. */
-  inverse(bin: (k: number, parts: Four) => void): readonly [Float64Array, Float64Array] {
+  /** The signals a and b (length,) of these bins; views until the next call. */
+  inverse(a: Bins, b: Bins): readonly [Float64Array, Float64Array] {
     const { re, im, length } = this;
-    const parts: Four = [0, 0, 0, 0];
     for (let k = 0; 2 * k <= length; k++) {
-      bin(k, parts);
       const alone = k === 0 || 2 * k === length; // such bins of a real signal have no imaginary part
-      const [reA, reB] = [parts[0], parts[2]];
-      const [imA, imB] = alone ? [0, 0] : [parts[1], parts[3]];
+      const imA = alone ? 0 : a.im[k]!, imB = alone ? 0 : b.im[k]!;
       const m = k ? length - k : 0;
-      re[m] = (reA + imB) / length;
-      im[m] = (reB - imA) / length;
-      re[k] = (reA - imB) / length;
-      im[k] = (imA + reB) / length;
+      re[m] = (a.re[k]! + imB) / length;
+      im[m] = (b.re[k]! - imA) / length;
+      re[k] = (a.re[k]! - imB) / length;
+      im[k] = (imA + b.re[k]!) / length;
     }
     this.full.transform(im, re);
     return [re, im];
@@ -133,7 +149,6 @@ export class RealFourier {
 }
 
 type Pair = readonly [Float64Array, Float64Array];
-type Four = [number, number, number, number];
 
 function radicesOf(length: number): number[] {
   const radices: number[] = [];

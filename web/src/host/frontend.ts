@@ -3,7 +3,7 @@
  *
  * Spectra are power-law compressed real pairs (T, 2 * bins), real parts first.
  */
-import { RealFourier } from "./fourier.ts";
+import { type Bins, RealFourier } from "./fourier.ts";
 
 /** The audio contract of a model, as `host.front` of its manifest holds it. */
 export interface FrontEnd {
@@ -27,30 +27,32 @@ export interface Rows {
 export class Transforms {
   readonly bins: number;
   private readonly fourier: RealFourier;
+  private readonly pair: readonly [Bins, Bins];
   private readonly window: Float32Array;
   private readonly bands: readonly Band[];
 
   constructor(private readonly front: FrontEnd) {
     this.bins = front.n_fft / 2 + 1;
     this.fourier = new RealFourier(front.n_fft);
+    this.pair = [this.fourier.bins(), this.fourier.bins()];
     this.window = hann(front.n_fft);
     this.bands = melBands(front);
   }
 
   /** Compressed spectrum (N / hop, 2 * bins) of a wave (N,), N a multiple of the hop. */
   stft(wave: Float32Array): Rows {
-    const { n_fft, hop, compression } = this.front;
+    const { n_fft, hop } = this.front;
     const frames = wave.length / hop;
     const data = new Float32Array(frames * 2 * this.bins);
-    const padded = new Float32Array(wave.length + n_fft);
+    const padded = new Float32Array(wave.length + n_fft + hop);
     padded.set(wave, n_fft / 2);
+    const [a, b] = [new Float32Array(n_fft), new Float32Array(n_fft)];
     for (let t = 0; t < frames; t += 2) {
-      const a = this.windowed(padded, t * hop);
-      const b = this.windowed(padded, Math.min(t + 1, frames - 1) * hop);
-      this.fourier.forward(a, b, (k, reA, imA, reB, imB) => {
-        this.put(data, t, k, reA, imA, compression - 1);
-        if (t + 1 < frames) this.put(data, t + 1, k, reB, imB, compression - 1);
-      });
+      this.cut(padded, t * hop, a);
+      this.cut(padded, (t + 1) * hop, b);
+      this.fourier.forward(a, b, ...this.pair);
+      this.compress(this.pair[0], data, t);
+      if (t + 1 < frames) this.compress(this.pair[1], data, t + 1);
     }
     return { data, width: 2 * this.bins };
   }
@@ -62,12 +64,11 @@ export class Transforms {
     const sum = new Float32Array(frames * hop + n_fft);
     const weight = new Float32Array(sum.length);
     for (let t = 0; t < frames; t += 2) {
-      const pair = this.fourier.inverse((k, parts) => {
-        [parts[0], parts[1]] = this.expanded(data, t, k);
-        [parts[2], parts[3]] = t + 1 < frames ? this.expanded(data, t + 1, k) : [0, 0];
-      });
-      this.add(sum, weight, pair[0], t * hop);
-      if (t + 1 < frames) this.add(sum, weight, pair[1], (t + 1) * hop);
+      this.expand(data, t, this.pair[0]);
+      if (t + 1 < frames) this.expand(data, t + 1, this.pair[1]);
+      const [first, second] = this.fourier.inverse(...this.pair);
+      this.add(sum, weight, first, t * hop);
+      if (t + 1 < frames) this.add(sum, weight, second, (t + 1) * hop);
     }
     const half = n_fft / 2;
     return sum.subarray(half, half + frames * hop).map((value, i) => value / Math.max(weight[half + i]!, 1e-6));
@@ -82,7 +83,8 @@ export class Transforms {
     for (let t = 0, out = 0; t * width < data.length; t++) {
       const row = t * width;
       for (let k = 0; k < bins; k++) {
-        magnitude[k] = (data[row + k]! ** 2 + data[row + bins + k]! ** 2) ** exponent;
+        const re = data[row + k]!, im = data[row + bins + k]!;
+        magnitude[k] = (re * re + im * im) ** exponent;
       }
       for (const { first, weights } of bands) {
         let sum = 0;
@@ -93,22 +95,27 @@ export class Transforms {
     return { data: mel, width: bands.length };
   }
 
-  private windowed(padded: Float32Array, begin: number): Float32Array {
-    return this.window.map((value, i) => value * padded[begin + i]!);
+  private cut(padded: Float32Array, begin: number, frame: Float32Array): void {
+    for (let i = 0; i < frame.length; i++) frame[i] = this.window[i]! * padded[begin + i]!;
   }
 
-  private put(data: Float32Array, t: number, k: number, re: number, im: number, exponent: number): void {
-    const scale = Math.max(Math.sqrt(re * re + im * im), 1e-12) ** exponent;
-    const at = t * 2 * this.bins + k;
-    data[at] = re * scale;
-    data[at + this.bins] = im * scale;
+  private compress({ re, im }: Bins, data: Float32Array, t: number): void {
+    const exponent = (this.front.compression - 1) / 2;
+    for (let k = 0, at = t * 2 * this.bins; k < this.bins; k++, at++) {
+      const scale = Math.max(re[k]! * re[k]! + im[k]! * im[k]!, 1e-24) ** exponent;
+      data[at] = re[k]! * scale;
+      data[at + this.bins] = im[k]! * scale;
+    }
   }
 
-  private expanded(data: Float32Array, t: number, k: number): [number, number] {
-    const at = t * 2 * this.bins + k;
-    const re = data[at]!, im = data[at + this.bins]!;
-    const scale = (re * re + im * im) ** ((1 / this.front.compression - 1) / 2);
-    return [re * scale, im * scale];
+  private expand(data: Float32Array, t: number, { re, im }: Bins): void {
+    const exponent = (1 / this.front.compression - 1) / 2;
+    for (let k = 0, at = t * 2 * this.bins; k < this.bins; k++, at++) {
+      const r = data[at]!, i = data[at + this.bins]!;
+      const scale = (r * r + i * i) ** exponent;
+      re[k] = r * scale;
+      im[k] = i * scale;
+    }
   }
 
   private add(sum: Float32Array, weight: Float32Array, frame: Float64Array, begin: number): void {

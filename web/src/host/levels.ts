@@ -4,7 +4,7 @@
  * Its absolute gate lies 50 LU below the loudest block, so that a louder or softer copy has the same
  * loudness but for its own gain.
  */
-import { RealFourier } from "./fourier.ts";
+import { type Bins, RealFourier } from "./fourier.ts";
 
 const BLOCK_S = 0.4, HOP_S = 0.1;
 const SILENCE_LUFS = -85;
@@ -66,13 +66,12 @@ export function gainTo(targetLufs: number, measuredLufs: number): number {
 function weightedPowers(length: number, rateHz: number) {
   const fourier = new RealFourier(length);
   const weights = powerWeights(length, rateHz);
+  const bins = [fourier.bins(), fourier.bins()] as const;
+  const power = ({ re, im }: Bins) =>
+    weights.reduce((sum, weight, k) => sum + weight * (re[k]! * re[k]! + im[k]! * im[k]!), 0) / length ** 2;
   return (a: Float32Array, b: Float32Array): readonly [number, number] => {
-    let powerA = 0, powerB = 0;
-    fourier.forward(a, b, (k, reA, imA, reB, imB) => {
-      powerA += weights[k]! * (reA * reA + imA * imA);
-      powerB += weights[k]! * (reB * reB + imB * imB);
-    });
-    return [powerA / length ** 2, powerB / length ** 2];
+    fourier.forward(a, b, ...bins);
+    return [power(bins[0]), power(bins[1])];
   };
 }
 

@@ -5,7 +5,7 @@ import { gainTo, LoudnessMeter } from "./levels.ts";
 
 const FADE_S = 0.1;
 /** Longer chunks compute less context twice and take more memory; the result is the same. */
-const CHUNK_S = 7;
+const CHUNK_S = 12;
 const BLOCK = 65_536;
 
 /** The components of a bundle on an engine; `lengths` are the only numbers of frames that they take (none: any). */

@@ -42,10 +42,12 @@ function extremes(block: Float32Array): [number, number] {
 function decibels(fourier: RealFourier, block: Float32Array): Float64Array {
   const windowed = Float32Array.from({ length: WINDOW }, (_, i) =>
     block[i]! * (0.5 - 0.5 * Math.cos((2 * Math.PI * i) / WINDOW)));
+  const bins = fourier.bins();
+  fourier.forward(windowed, windowed, bins, bins);
   const loudest = new Float64Array(ROWS);
-  fourier.forward(windowed, windowed, (k, re, im) => {
+  bins.re.forEach((re, k) => {
     const row = Math.min(ROWS - 1, Math.floor((k * ROWS * 2) / WINDOW));
-    loudest[row] = Math.max(loudest[row]!, re * re + im * im);
+    loudest[row] = Math.max(loudest[row]!, re ** 2 + bins.im[k]! ** 2);
   });
   return loudest.map((power) => 10 * Math.log10(power / (WINDOW / 4) ** 2 + 1e-20));
 }

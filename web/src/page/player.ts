@@ -87,13 +87,20 @@ export class Player {
     void this.context.close();
   }
 
-  /** The louder of the two is turned down to the other, so that nobody prefers it for being louder. */
   private mix(smoothS = SMOOTH_S): void {
-    const share = this.after ? this.strength : 0;
-    const apart = Number.isFinite(this.levels[1] - this.levels[0]) ? this.levels[1] - this.levels[0] : 0;
-    const afterDb = apart * this.strength;
-    const gain = 10 ** (Math.min(0, this.after ? -afterDb : afterDb) / 20);
-    [1 - share, share].forEach((part, i) =>
-      this.gains[i]!.gain.setTargetAtTime(part * gain, this.context.currentTime, smoothS));
+    gainsOf(this.after, this.strength, this.levels).forEach((gain, i) =>
+      this.gains[i]!.gain.setTargetAtTime(gain, this.context.currentTime, smoothS));
   }
+}
+
+/**
+ * Gains of given and restored sound (levels in LUFS). The louder of before and after is turned down to the other,
+ * so that nobody prefers it for being louder.
+ */
+export function gainsOf(after: boolean, strength: number, levels: readonly [number, number]): [number, number] {
+  const share = after ? strength : 0;
+  const apartDb = levels[1] - levels[0];
+  const louderDb = (Number.isFinite(apartDb) ? apartDb : 0) * strength * (after ? 1 : -1);
+  const gain = 10 ** (Math.min(0, -louderDb) / 20);
+  return [(1 - share) * gain, share * gain];
 }
