@@ -23,7 +23,7 @@ export interface Artifact extends File {
   readonly format: string;
   readonly precision: string;
   readonly data: readonly File[];
-  readonly buckets: readonly number[];
+  readonly enumerated_frames: readonly number[];
 }
 
 export interface Manifest {

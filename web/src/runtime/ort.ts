@@ -44,6 +44,6 @@ function tensorOf(made: ort.Tensor): Tensor {
 
 /** The only numbers of frames that every artifact takes; empty: any. */
 function sharedLengths(artifacts: readonly Artifact[]): readonly number[] {
-  const fixed = artifacts.map((one) => one.buckets ?? []).filter((lengths) => lengths.length);
+  const fixed = artifacts.map((one) => one.enumerated_frames ?? []).filter((lengths) => lengths.length);
   return (fixed[0] ?? []).filter((length) => fixed.every((lengths) => lengths.includes(length)));
 }
