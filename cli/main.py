@@ -28,6 +28,7 @@ from .use.doctor import doctor
 from .use.inspect import inspect
 from .use.restore import restore
 from .use.selftest import selftest
+from .use.serve import serve
 
 app = typer.Typer(
     help="Restore speech to 48 kHz studio quality.",
@@ -48,6 +49,7 @@ app.command("bench")(bench)
 app.command("plot")(plot)
 app.command("parity")(parity)
 app.command("selftest")(selftest)
+app.command("serve")(serve)
 app.command("inspect")(inspect)
 app.command("doctor")(doctor)
 
