@@ -30,12 +30,13 @@ def markdown(result: Row) -> str:
 
 def in_short(result: Row) -> str:
     """What a newcomer asks: how fast on one core, how soon, how much memory, how large."""
-    first = min(result["rows"], key=lambda row: (row["threads"], row["steps"]))
-    rtf = first["rtf"]["median"]
+    own = [row for row in result["rows"] if row["backend"]]
+    first = min(own, key=lambda row: (row["threads"], row["steps"]))
+    rtf, machine = first["rtf"]["median"], result["machine"]
     lines = [("one thread, real-time factor", f"{rtf:.3f} (a minute in {60 * rtf:.1f} s)")]
     shown = ("fresh process", "model files", "peak memory")
     lines += [line for line in _measures(result) if line[0].startswith(shown)]
-    return table(["measure", "value"], lines[:6])
+    return table([f"{machine['cpu']}, {machine['cores']} cores", ""], lines[:6])
 
 
 def page(result: Row) -> str:
