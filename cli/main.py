@@ -16,6 +16,7 @@ from ..core.errors import BackendMissingError, ToolkitError, reason
 from .bench import bench
 from .build import build
 from .calibrate import calibrate
+from .corpus import corpus
 from .distill import distill
 from .doctor import doctor
 from .evaluate import evaluate
@@ -36,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("restore")(restore)
+app.command("corpus")(corpus)
 app.command("prepare")(prepare)
 app.command("train")(train)
 app.command("distill")(distill)
@@ -53,6 +55,7 @@ app.command("doctor")(doctor)
 
 
 EXTRAS = {
+    "corpus": "corpus",
     "prepare": "train",
     "train": "train",
     "distill": "train",
