@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import pickle
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, redirect_stdout
 from typing import Any
 
 import numpy as np
@@ -39,10 +41,11 @@ def outcomes(
 
     Each takes a CPU, or `gpus` of a GPU. Raises ConnectionError where no cluster answers.
     """
-    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
-    try:
+    with redirect_stdout(sys.stderr), ExitStack() as connected:  # Ray tells of lost nodes there
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        connected.callback(ray.shutdown)
+        DataContext.get_current().enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
         waiting = [{_COLUMN: pickle.dumps(clip)} for clip in clips]
         blocks = max(1, -(-len(waiting) // BATCH))
         told = ray.data.from_items(waiting, override_num_blocks=blocks).map_batches(
@@ -55,8 +58,6 @@ def outcomes(
         )
         for row in told.iter_rows():
             yield pickle.loads(row[_COLUMN])  # noqa: S301 - from a worker of this run
-    finally:
-        ray.shutdown()
 
 
 def _batch(items: Iterable[object]) -> dict[str, Any]:
