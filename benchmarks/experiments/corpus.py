@@ -98,7 +98,9 @@ def kill(node: subprocess.Popen[str]) -> None:
         parent = psutil.Process(node.pid)
         for process in [*parent.children(recursive=True), parent]:
             process.kill()
-    node.communicate()
+    if node.stdout:
+        node.stdout.close()
+    node.wait()
 
 
 def finished(out: Path) -> set[str]:
