@@ -40,18 +40,30 @@ def table(titles: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
 
 
 def speed_markdown(result: Row) -> str:
-    """Real-time factors end to end and by part, then start-up and memory."""
-    parts = list(result["rows"][0]["parts"])
+    """Real-time factors end to end and by component, then start-up and memory."""
+    components = list(result["rows"][0]["components"])
     speed = table(
-        ["threads", "steps", "real-time factor (IQR)", *parts],
+        ["threads", "steps", "real-time factor (IQR)", *components],
         (
             [row["threads"], row["steps"], _spread(row["rtf"])]
-            + [f"{row['parts'][part]['median']:.4f}" for part in parts]
+            + [f"{row['components'][component]['median']:.4f}" for component in components]
             for row in result["rows"]
         ),
     )
     others = table(["measure", "value"], [*_startup_lines(result), *_memory_lines(result)])
     return f"{speed}\n\n{others}"
+
+
+def speed_in_short(result: Row) -> str:
+    """What a newcomer asks: how fast on one core, how soon, how much memory, how large."""
+    first = min(result["rows"], key=lambda row: (row["threads"], row["steps"]))
+    rtf = first["rtf"]["median"]
+    lines = [
+        ("one core, real-time factor", f"{rtf:.3f} (a minute in {60 * rtf:.1f} s)"),
+        *_startup_lines(result),
+        *_memory_lines(result)[:2],
+    ]
+    return table(["measure", "value"], lines)
 
 
 def _startup_lines(result: Row) -> list[tuple[str, str]]:

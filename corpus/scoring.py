@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from importlib.util import find_spec
 
-from ..benchmarks.quality import dnsmos
+from ..benchmarks.quality.metrics import dnsmos
 from ..core.errors import BackendMissingError
 from ..core.metrics import RATE_HZ, bandwidth_hz, lost_speech
 from ..core.restorer import measure

@@ -103,5 +103,7 @@ def _session(path: Path, threads: int, *, exact: bool) -> Any:
 def _declared(tensor: Any) -> Input:
     shape = tuple(axis if isinstance(axis, int) else None for axis in tensor.shape)
     if tensor.type not in _DTYPES:
-        raise IntegrityError(f"the input {tensor.name} is a {tensor.type}; a part takes floats")
+        raise IntegrityError(
+            f"the input {tensor.name} is a {tensor.type}; a component takes floats"
+        )
     return Input(tensor.name, _DTYPES[tensor.type], shape)

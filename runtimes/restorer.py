@@ -52,7 +52,8 @@ class Restorer(restorer.Restorer):
     ) -> Self:
         """Open the bundle folder `path` (None: the embedded one) on an engine.
 
-        `precision` None takes the bundle's first of each part, `threads` None leaves the number
+        `precision` None takes the bundle's first of each component, `threads` None leaves the
+        number
         to the engine; `chunk_s` trades memory for the context computed twice, not the result;
         `wrap` is put around every component's runner.
         Raises `UsageError` for an unknown backend, a precision that the bundle does not hold and
@@ -70,7 +71,7 @@ class Restorer(restorer.Restorer):
             {one.component: runtime.load(one, root, threads=count) for one in chosen},
             host,
             chunk_s=arguments.seconds(chunk_s, "chunk_s"),
-            buckets=shared_buckets(chosen),
+            enumerated_frames=shared_frames(chosen),
             wrap=wrap,
         )
         folder = None if path is None else root.absolute()
@@ -148,26 +149,27 @@ def runtime_of(backend: str) -> Runtime:
 
 def pick(
     artifacts: Sequence[Artifact],
-    part: str,
+    component: str,
     runtime: Runtime,
     precision: str | None,
     root: Path = EMBEDDED_BUNDLE,
 ) -> Artifact:
-    """The first artifact of the part that the engine opens, in `precision` unless that is None.
+    """The first artifact of the component that the engine opens, in `precision` unless that is
+    None.
 
     Raises `IntegrityError` where the bundle in `root` has none at all for the engine, `UsageError`
     where it has none in this precision.
     """
-    own = [a for a in artifacts if a.component == part and a.format in runtime.FORMATS]
+    own = [a for a in artifacts if a.component == component and a.format in runtime.FORMATS]
     if not own:
         formats = " or ".join(runtime.FORMATS)
         way_out = _way_out(artifacts, runtime, root)
-        raise IntegrityError(f"the bundle holds no {part} as {formats}; {way_out}")
+        raise IntegrityError(f"the bundle holds no {component} as {formats}; {way_out}")
     for artifact in own:
         if precision in (None, artifact.precision):
             return artifact
     accepted = ", ".join(dict.fromkeys(a.precision for a in own))
-    raise UsageError(f"the bundle holds no {part} in {precision}; accepted: {accepted}")
+    raise UsageError(f"the bundle holds no {component} in {precision}; accepted: {accepted}")
 
 
 def _way_out(artifacts: Sequence[Artifact], runtime: Runtime, root: Path) -> str:
@@ -181,17 +183,19 @@ def _way_out(artifacts: Sequence[Artifact], runtime: Runtime, root: Path) -> str
     return f"make one that has it with: {command}"
 
 
-def shared_buckets(artifacts: Sequence[Artifact]) -> tuple[int, ...]:
+def shared_frames(artifacts: Sequence[Artifact]) -> tuple[int, ...]:
     """The numbers of frames that all the artifacts take, rising; none where any will do.
 
     Raises `IntegrityError` where they have no number in common.
     """
-    limited = [set(artifact.buckets) for artifact in artifacts if artifact.buckets]
+    limited = [
+        set(artifact.enumerated_frames) for artifact in artifacts if artifact.enumerated_frames
+    ]
     if not limited:
         return ()
     if shared := set.intersection(*limited):
         return tuple(sorted(shared))
-    raise IntegrityError("the parts of this bundle take no common number of frames")
+    raise IntegrityError("the components of this bundle take no common number of frames")
 
 
 def _verified(root: Path) -> bundles.Manifest:

@@ -1,4 +1,4 @@
-"""Fixtures: real clips, the command line, a model of tiny NumPy parts that obey the contract."""
+"""Fixtures: real clips, the command line, a model of tiny NumPy components."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def clip(tmp_path: Path) -> Clip:
 
 @pytest.fixture(scope="session")
 def embedded() -> Model:
-    """The model that comes with the package: one for all tests, so that a part is traced once."""
+    """The embedded model: one for all tests, so that a component is traced once."""
     from hiresldm.families.checkpoints import load
     from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
@@ -89,7 +89,7 @@ def embedded() -> Model:
 
 @pytest.fixture(scope="session")
 def toy_restorer() -> MakeRestorer:
-    """Makes a restorer whose parts look one frame around and use the latent and the noise."""
+    """Makes a restorer whose components look one frame around and use the latent and the noise."""
 
     def make(*, leaving: str = "", **sizes: Any) -> Restorer:
         runners = {

@@ -1,4 +1,4 @@
-"""How fast the restorer is: time over audio length, end to end and part by part."""
+"""How fast the restorer is: time over audio length, end to end and component by component."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...core.spec import Array, Arrays, Runner
 from ...runtimes.restorer import Restorer
 
 HOST = "host"
-"""What is not inside a part: transforms, loudness, noise, sampler, cross-fades."""
+"""What is not inside a component: transforms, loudness, noise, sampler, cross-fades."""
 
 
 class Clock:
@@ -80,7 +80,7 @@ def rows(
 
 
 def factors(timed: Timed, speech: Array, *, steps: int) -> dict[str, float]:
-    """Real-time factor of one run over a wave (N,), and its shares by part, `HOST` the rest."""
+    """Real-time factor of a run over a wave (N,), its share by component, `HOST` the rest."""
     seconds = timed.clock.seconds
     seconds.update(dict.fromkeys(seconds, 0.0))
     began = time.perf_counter()
@@ -100,4 +100,4 @@ def spread(values: Sequence[float]) -> dict[str, Any]:
 
 def _summary(taken: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     spreads = {name: spread([one[name] for one in taken]) for name in taken[0]}
-    return {"rtf": spreads.pop("rtf"), "parts": spreads}
+    return {"rtf": spreads.pop("rtf"), "components": spreads}
