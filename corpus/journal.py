@@ -16,6 +16,11 @@ WORKSHOP = ".corpus"
 MANIFEST, QUARANTINE = "manifest.jsonl", "quarantine.jsonl"
 
 
+def spool_of(out: Path) -> Path:
+    """Where results wait for their shard."""
+    return out / WORKSHOP / "spool"
+
+
 class Journal:
     """The shards of a corpus in `out`.
 
@@ -30,11 +35,6 @@ class Journal:
         self.shards = len(list(self._paths()))
         self._known = {id_of(row["clip"]) for row in self._rows("records")}
         self._known |= {id_of(row["clip"]) for row in self._rows("quarantined")}
-
-    @property
-    def spool(self) -> Path:
-        """Where results wait for their shard."""
-        return self.out / WORKSHOP / "spool"
 
     def has(self, key: str) -> bool:
         """Whether a shard has this clip, or says that it cannot be restored."""

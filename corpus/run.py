@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .clip import Clip, Finished, Outcome, Quarantined, Sink, Source
-from .journal import Journal
+from .journal import Journal, spool_of
 from .spool import Spool
 
 Runner = Callable[[Iterable[Clip]], Iterator[Outcome]]
@@ -37,7 +37,7 @@ def run(
     progress: Callable[[Outcome], None],
 ) -> Summary:
     """Restore every clip that `journal` does not know, `per_shard` of them to a shard."""
-    spool, summary = Spool(journal.spool), Summary()
+    spool, summary = Spool(spool_of(journal.out)), Summary()
     order: deque[str] = deque()
     done: dict[str, Outcome] = {}
     ready: list[Outcome] = []

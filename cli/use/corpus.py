@@ -83,7 +83,7 @@ def corpus(
     from ...core.processors import usable
     from ...corpus import layouts
     from ...corpus.cleaning import Cleaning
-    from ...corpus.journal import Journal
+    from ...corpus.journal import Journal, spool_of
     from ...corpus.run import run
     from ...corpus.scoring import dnsmos_wanted
     from ...corpus.worker import Worker
@@ -99,8 +99,9 @@ def corpus(
     chosen = layout or layouts.layout_of(given)
     sink = layouts.sink_of(chosen, out.absolute())
     settings = {"model": model.key, "layout": chosen, "in": str(given.absolute()), **asdict(how)}
+    worker = Worker(model, how, spool_of(out.absolute()))
+    runner = _runner(worker, workers or usable(), ray, gpus)
     journal = Journal(out.absolute(), settings)
-    runner = _runner(Worker(model, how, journal.spool), workers or usable(), ray, gpus)
     with counting("clips", total=None, quiet=quiet) as advance:
         summary = run(
             source, sink, journal, runner, per_shard=per_shard, progress=lambda _: advance()
