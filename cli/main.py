@@ -24,6 +24,7 @@ from .measure.evaluate import evaluate
 from .measure.parity import parity
 from .measure.plot import plot
 from .measure.steps import steps
+from .use.corpus import corpus
 from .use.doctor import doctor
 from .use.inspect import inspect
 from .use.restore import restore
@@ -37,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("restore")(restore)
+app.command("corpus")(corpus)
 app.command("prepare")(prepare)
 app.command("train")(train)
 app.command("distill")(distill)
@@ -55,6 +57,7 @@ app.command("doctor")(doctor)
 
 
 EXTRAS = {
+    "corpus": "corpus",
     "prepare": "train",
     "train": "train",
     "distill": "train",

@@ -92,6 +92,7 @@ def restore(
     """Restore speech from IN to OUT: at the model's 48 kHz, every channel, as long as it was."""
     from ...audio.files import Wanted
     from ...audio.writer import Form
+    from ...runtimes.model import Model
     from . import restoring
 
     sources, target = _asked(paths, out)
@@ -100,7 +101,7 @@ def restore(
         sources=sources,
         target=target,
         wanted=Wanted(steps, seed, strength, mono, keep_rate, form),
-        model=restoring.Model(bundle, backend, precision, threads),
+        model=Model(bundle, backend, precision, threads),
         stdin=stdin,
         stdout=stdout,
         skips_existing=skip_existing,

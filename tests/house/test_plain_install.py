@@ -20,7 +20,16 @@ from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 ROOT = Path(__file__).parents[2]
 ABSENT = (
     *("torch", "onnx", "onnxscript", "onnxsim", "openvino", "coremltools", "nncf"),
-    *("scipy", "safetensors", "matplotlib", "tensorboard", "pystoi", "pesq", "speechmos"),
+    *(
+        "scipy",
+        "safetensors",
+        "matplotlib",
+        "pyarrow",
+        "tensorboard",
+        "pystoi",
+        "pesq",
+        "speechmos",
+    ),
 )
 COMMAND = (
     f"import sys; sys.modules.update(dict.fromkeys({ABSENT}));"
@@ -28,6 +37,7 @@ COMMAND = (
 )
 SPEECH = str(ROOT / "examples")
 REQUESTS = {
+    "corpus": [SPEECH, "out", "--layout", "parquet"],
     "prepare": [SPEECH, "out"],
     "train": ["recovery", "--data", SPEECH, "--out", "out"],
     "distill": ["shortcut", "--teacher", "run", "--data", SPEECH, "--out", "out"],
