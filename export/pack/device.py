@@ -20,8 +20,8 @@ precision: compare the vectors there. Those that take any length are meant for t
 (`.cpuOnly`)."""
 _ANDROID = """\
 Open each `.ort` file with ONNX Runtime (`onnxruntime-android`), a session for each component, on
-the CPU, without memory patterns, as lengths vary. A minimal build of ONNX Runtime needs the operators
-below: give the `.config` files to its `--include_ops_by_config`."""
+the CPU, without memory patterns, as lengths vary. A minimal build of ONNX Runtime needs the
+operators below: give the `.config` files to its `--include_ops_by_config`."""
 
 
 @dataclass(frozen=True)
