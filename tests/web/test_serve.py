@@ -1,4 +1,4 @@
-"""`hiresldm serve`: files of the page and of the bundle, with the headers of isolation, no other."""
+"""`hiresldm serve`: the files of page and bundle, the headers of isolation, and nothing else."""
 
 from __future__ import annotations
 
