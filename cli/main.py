@@ -16,6 +16,7 @@ from ..core.errors import BackendMissingError, ToolkitError, reason
 from .make.build import build
 from .make.calibrate import calibrate
 from .make.distill import distill
+from .make.pack import pack
 from .make.prepare import prepare
 from .make.search import search
 from .make.train import train
@@ -45,6 +46,7 @@ app.command("distill")(distill)
 app.command("calibrate")(calibrate)
 app.command("search")(search)
 app.command("build")(build)
+app.command("pack")(pack)
 app.command("evaluate")(evaluate)
 app.command("steps")(steps)
 app.command("bench")(bench)
