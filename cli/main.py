@@ -20,6 +20,7 @@ from .distill import distill
 from .doctor import doctor
 from .evaluate import evaluate
 from .inspect import inspect
+from .listen import listen
 from .parity import parity
 from .plot import plot
 from .prepare import prepare
@@ -36,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("restore")(restore)
+app.command("listen")(listen)
 app.command("prepare")(prepare)
 app.command("train")(train)
 app.command("distill")(distill)
