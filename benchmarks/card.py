@@ -15,10 +15,10 @@ from ..core.outputs import write_text
 from ..core.weights import stored_tensors, weights_file
 from ..families.hiresldm.components import NAMES
 from ..runtimes.restorer import EMBEDDED_BUNDLE
-from . import readme
-from .readme import ROOT
+from . import documents
+from .documents import RESULTS, ROOT
 from .report import Row, table
-from .reports import learning
+from .reports import learning, quality
 
 LOG, TEMPLATE, CARD = "weights/edge/log.json", "weights/card.md", "weights/README.md"
 UNKNOWN = "not recorded"
@@ -27,14 +27,16 @@ _BYTES = {"F32": 4, "F16": 2}
 
 def card(root: Path = ROOT) -> str:
     """The text of the card of the checkout `root`."""
-    return readme.fill((root / TEMPLATE).read_text(encoding="utf-8"), root, TABLES)
+    return documents.fill((root / TEMPLATE).read_text(encoding="utf-8"), root, TABLES)
 
 
-def parts(bundle: Row) -> str:
+def components(bundle: Row) -> str:
     """The four networks, their parameters, and the numbers of steps that the bundle offers."""
-    counts = {part: _parameters(weights_file(EMBEDDED_BUNDLE, part)) for part in NAMES}
+    counts = {
+        component: _parameters(weights_file(EMBEDDED_BUNDLE, component)) for component in NAMES
+    }
     lines = [*counts.items(), ("all", sum(counts.values()))]
-    sizes = table(["part", "parameters"], ([name, f"{n / 1e6:.2f} M"] for name, n in lines))
+    sizes = table(["component", "parameters"], ([name, f"{n / 1e6:.2f} M"] for name, n in lines))
     host = bundle["host"]
     steps, usual = ", ".join(host["schedules"]), host["default_steps"]
     return f"{sizes}\n\nSteps offered: {steps}; {usual} unless asked otherwise."
@@ -64,19 +66,23 @@ def curves(log: Row) -> str:
 
 def speed(result: Row) -> str:
     """Real-time factors of the bundle, and the machine that they were measured on."""
-    rows = ([r["threads"], r["steps"], f"{r['rtf']['median']:.3f}"] for r in result["rows"])
+    rows = (
+        [r["threads"], r["steps"], f"{r['rtf']['median']:.3f}"]
+        for r in result["rows"]
+        if r["backend"]
+    )
     factors = table(["threads", "steps", "real-time factor"], rows)
     return f"{factors}\n\nMeasured on: {result['machine']['cpu']}."
 
 
-TABLES: readme.Tables = {
-    "parts": ("weights/edge/bundle.json", parts),
+TABLES: documents.Tables = {
+    "components": ("weights/edge/bundle.json", components),
     "lineage": (LOG, lineage),
     "data": (LOG, data),
     "commands": (LOG, commands),
     "curves": (LOG, curves),
-    "scores": (f"{readme.RESULTS}/quality.json", readme.targets),
-    "speed": (f"{readme.RESULTS}/speed.json", speed),
+    "scores": (f"{RESULTS}/quality.json", quality.targets),
+    "speed": (f"{RESULTS}/speed.json", speed),
 }
 
 
@@ -91,7 +97,10 @@ def _run(run: Row) -> dict[str, Any]:
     """What the table of runs tells of one, by title."""
     seconds, valid = run.get("seconds"), run.get("valid")
     return {
-        **{key: run.get(key) for key in ("stage", "parts", "date", "device", "processes", "steps")},
+        **{
+            key: run.get(key)
+            for key in ("stage", "components", "date", "device", "processes", "steps")
+        },
         "skipped steps": run.get("skipped"),
         "minutes": None if seconds is None else round(seconds / 60, 1),
         "batch": run.get("batch"),

@@ -1,4 +1,4 @@
-"""The rate at which most metrics judge."""
+"""The rate that most metrics take."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import soxr
 from ..core.audio import RATE_HZ
 from ..core.spec import Array
 
-JUDGED_HZ = 16_000
+METRIC_HZ = 16_000
 
 
 def at_16_khz(wave: Array) -> Array:
     """A wave (N,) at 48 kHz as (N / 3,) at 16 kHz."""
-    return np.asarray(soxr.resample(wave, RATE_HZ, JUDGED_HZ), np.float32)
+    return np.asarray(soxr.resample(wave, RATE_HZ, METRIC_HZ), np.float32)

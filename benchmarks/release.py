@@ -17,7 +17,7 @@ from string import Template
 
 from ..core.errors import ToolkitError, UsageError
 from ..families.hiresldm.components import NAMES
-from .readme import ROOT
+from .documents import ROOT
 
 Steps = Mapping[str, str]
 """Command lines by name, in order."""
@@ -28,10 +28,10 @@ STEPS: Steps = {
     " --overwrite",
     "log": "cp $RUN/log.json weights/edge/log.json",
     "selftest": "hiresldm selftest weights/edge",
-    "example": "hiresldm restore examples/noisy.wav runs/release/restored.wav --overwrite",
-    "picture": "hiresldm plot examples/noisy.wav runs/release/restored.wav examples/clean.flac"
+    "example": "hiresldm restore examples/noisy.wav docs/restored.flac --overwrite",
+    "picture": "hiresldm plot examples/noisy.wav docs/restored.flac examples/clean.flac"
     " --out docs/example.png",
-    "parity": "hiresldm parity weights/edge --full --json benchmarks/results/parity-full.json",
+    "parity": "hiresldm parity weights/edge --full --report benchmarks/results/parity-full.json",
     "calibrate": "hiresldm calibrate --data $DATA --out runs/release/calibration.safetensors",
     "ranges": "python -m hiresldm.benchmarks.experiments.activation_ranges"
     " runs/release/calibration.safetensors benchmarks/results/calibration.json",
@@ -39,14 +39,15 @@ STEPS: Steps = {
     " --formats onnx,openvino,coreml --precisions fp32,fp16,int8,int4,w8a8"
     " --calibration runs/release/calibration.safetensors --audio $DATA"
     " --report benchmarks/results/build.json --overwrite",
-    "parity-formats": "hiresldm parity runs/release/phone --json benchmarks/results/parity.json",
+    "parity-formats": "hiresldm parity runs/release/phone --report benchmarks/results/parity.json",
     "search": "hiresldm search --data $DATA --calibration runs/release/calibration.safetensors"
-    " --per-class 1 --out runs/release/recipe.json --report benchmarks/results/search.json",
+    " --per-class 1 --out runs/release/precision-config.json"
+    " --report benchmarks/results/search.json",
     "evaluate": "hiresldm evaluate --data $DATA --bundle student=weights/edge --peer all"
-    " --metrics all --out benchmarks/results/quality.json",
+    " --metrics all --report benchmarks/results/quality.json",
     "levels": "python -m hiresldm.benchmarks.quality.levels $DATA benchmarks/results/levels.json",
-    "bench": "hiresldm bench --steps 1 --steps 2 --steps 4 --out benchmarks/results/speed.json",
-    "tables": "python -m hiresldm.benchmarks.readme",
+    "bench": "hiresldm bench --steps 1,2,4 --peer all --report benchmarks/results/speed.json",
+    "tables": "python -m hiresldm.benchmarks.documents",
     "card": "python -m hiresldm.benchmarks.card",
 }
 
@@ -69,9 +70,11 @@ def plan(run: str, data: str, only: str = "") -> Steps:
 
 def check(run: Path, data: Path) -> None:
     """Raise `UsageError` where the steps could not end well, before any of them."""
-    for name in (*(f"{part}.safetensors" for part in NAMES), "log.json"):
+    for name in (*(f"{component}.safetensors" for component in NAMES), "log.json"):
         if not (run / name).is_file():
-            raise UsageError(f"{run}: holds no {name}; give a run with four parts and log.json")
+            raise UsageError(
+                f"{run}: holds no {name}; give a run with four components and log.json"
+            )
     if not data.is_dir():
         raise UsageError(f"{data}: no such folder; give one of speech with --data")
     if Path.cwd() != ROOT:
@@ -94,7 +97,7 @@ def perform(steps: Steps) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Show or perform the steps asked for; gives the exit code."""
     parser = argparse.ArgumentParser(description="Make everything that follows from new weights.")
-    parser.add_argument("run", metavar="RUN", help="run folder: four parts and log.json")
+    parser.add_argument("run", metavar="RUN", help="run folder: four components and log.json")
     parser.add_argument("--data", required=True, help="folder of speech, or of manifests")
     parser.add_argument("--only", default="", help="names of steps, separated by commas")
     parser.add_argument("--list", action="store_true", help="show the steps, do nothing")

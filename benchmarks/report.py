@@ -39,41 +39,6 @@ def table(titles: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in (*head, *lines))
 
 
-def speed_markdown(result: Row) -> str:
-    """Real-time factors end to end and by part, then start-up and memory."""
-    parts = list(result["rows"][0]["parts"])
-    speed = table(
-        ["threads", "steps", "real-time factor (IQR)", *parts],
-        (
-            [row["threads"], row["steps"], _spread(row["rtf"])]
-            + [f"{row['parts'][part]['median']:.4f}" for part in parts]
-            for row in result["rows"]
-        ),
-    )
-    others = table(["measure", "value"], [*_startup_lines(result), *_memory_lines(result)])
-    return f"{speed}\n\n{others}"
-
-
-def _startup_lines(result: Row) -> list[tuple[str, str]]:
-    startup = result["startup"]
-    return [
-        ("fresh process to loaded model, s (IQR)", _spread(startup["load_s"])),
-        ("`hiresldm --version`, s (IQR)", _spread(startup["version_s"])),
-        ("model files, MB", f"{result['model']['bytes'] / 1e6:.1f}"),
-    ]
-
-
-def _memory_lines(result: Row) -> list[tuple[str, str]]:
-    memory = result["memory"]
-    lines = [
-        (f"peak memory, {peak['audio_s']:g} s file, MB", f"{peak['peak_bytes'] / 1e6:.0f}")
-        for peak in memory["peaks"]
-    ]
-    if memory["ratio"] is None:
-        return [("peak memory", memory["reason"])]
-    return [*lines, ("peak memory, long over short", f"{memory['ratio']:.2f}")]
-
-
 def system_title(row: Row) -> str:
     """What a row is about, as tables name it."""
     if row["steps"] is None:
@@ -91,7 +56,3 @@ def interval_text(summary: Row | None) -> str:
     if summary is None:
         return mean_text(None)
     return f"{mean_text(summary)} ({summary['low']:.2f} to {summary['high']:.2f})"
-
-
-def _spread(spread: Row) -> str:
-    return f"{spread['median']:.3f} ({spread['q1']:.3f} to {spread['q3']:.3f})"

@@ -69,5 +69,5 @@ def _origin(case: Case, call: Call, steps: int, sampled: Mapping[str, bool]) -> 
     return replace(about, steps=steps, time=time)
 
 
-def _about(case: Case, part: str) -> Origin:
-    return Origin(part, case.clip, case.kind, case.snr_db)
+def _about(case: Case, component: str) -> Origin:
+    return Origin(component, case.clip, case.kind, case.snr_db)

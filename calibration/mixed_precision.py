@@ -1,4 +1,4 @@
-"""A recipe: the precision of every linear layer, by its path in the PyTorch model."""
+"""A mixed-precision config: the precision of every layer, by its path in the PyTorch model."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from ..core.schemes import Precision
 
 VERSION = 1
 ACCEPTED = (Precision.FP16, Precision.INT8, Precision.INT4)
-"""What a layer may be stored as; the parts of a layer that are no weight are fp16 in any case."""
+"""What a layer may be stored as; the components of a layer that are no weight are fp16 in any
+case."""
 _KEYS = {"version", "model", "layers"}
 
 
 @dataclass(frozen=True)
-class Recipe:
+class PrecisionConfig:
     """Precisions by module path, such as `decoder.blocks.blocks.3.expand`, for the model `model`.
 
     Raises `UsageError` for a precision that is not in `ACCEPTED`.
@@ -30,37 +31,44 @@ class Recipe:
     def __post_init__(self) -> None:
         for path, precision in self.layers.items():
             if precision not in ACCEPTED:
-                raise UsageError(f"{path}: {precision}; a recipe accepts {', '.join(ACCEPTED)}")
+                raise UsageError(
+                    f"{path}: {precision}; a mixed-precision config accepts {', '.join(ACCEPTED)}"
+                )
 
     def require(self, paths: Collection[str]) -> None:
-        """Raise `UsageError` unless the recipe names exactly the layers `paths` of a model."""
+        """Raise `UsageError` unless the config names exactly the layers `paths` of a model."""
         if missing := sorted(set(paths) - set(self.layers)):
-            raise UsageError(f"the recipe for {self.model} says nothing of {', '.join(missing)}")
+            raise UsageError(
+                f"the mixed-precision config for {self.model} says nothing of {', '.join(missing)}"
+            )
         if unknown := sorted(set(self.layers) - set(paths)):
             raise UsageError(
-                f"the model has no linear layer {', '.join(unknown)} (from the recipe)"
+                f"the model has no linear layer {', '.join(unknown)} (from the config)"
             )
 
 
-def load(path: Path) -> Recipe:
-    """Read a recipe (JSON).
+def load(path: Path) -> PrecisionConfig:
+    """Read a mixed-precision config (JSON).
 
-    Raises `UsageError` where there is no such file and `IntegrityError` where it is no recipe, of
+    Raises `UsageError` where there is no such file and `IntegrityError` where it is no
+    mixed-precision config, of
     another version, or holds keys or precisions that are not understood.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         return _parse(values)
     except OSError as error:
-        raise UsageError(f"cannot read the recipe {path}: {error.strerror}") from error
+        raise UsageError(
+            f"cannot read the mixed-precision config {path}: {error.strerror}"
+        ) from error
     except (ValueError, TypeError, KeyError, AttributeError, UsageError) as error:
-        raise IntegrityError(f"{path}: not a recipe: {error}") from error
+        raise IntegrityError(f"{path}: not a mixed-precision config: {error}") from error
 
 
-def save(recipe: Recipe, path: Path) -> None:
-    """Write a recipe as JSON, whole or not at all; raises `UsageError` where that fails."""
-    layers = {name: str(precision) for name, precision in recipe.layers.items()}
-    text = json.dumps({"version": VERSION, "model": recipe.model, "layers": layers}, indent=1)
+def save(config: PrecisionConfig, path: Path) -> None:
+    """Write a config as JSON, whole or not at all; raises `UsageError` where that fails."""
+    layers = {name: str(precision) for name, precision in config.layers.items()}
+    text = json.dumps({"version": VERSION, "model": config.model, "layers": layers}, indent=1)
     partial = path.with_name(f"{path.name}.partial")
     try:
         partial.write_text(text + "\n", encoding="utf-8")
@@ -69,7 +77,7 @@ def save(recipe: Recipe, path: Path) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _parse(values: dict[str, object]) -> Recipe:
+def _parse(values: dict[str, object]) -> PrecisionConfig:
     if values["version"] != VERSION:
         raise ValueError(f"version {values['version']}; this reader knows {VERSION}")
     if unknown := values.keys() - _KEYS:
@@ -77,4 +85,4 @@ def _parse(values: dict[str, object]) -> Recipe:
     model, layers = values["model"], values["layers"]
     if not isinstance(model, str) or not isinstance(layers, dict):
         raise TypeError("'model' must be a name and 'layers' an object")
-    return Recipe(model, {str(name): Precision(value) for name, value in layers.items()})
+    return PrecisionConfig(model, {str(name): Precision(value) for name, value in layers.items()})

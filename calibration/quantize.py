@@ -1,4 +1,4 @@
-"""Which weights of a part become integers, and of how many bits."""
+"""Which weights of a component become integers, and of how many bits."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from .quantization import bits_of, quantize
 
 
 def quantized(
-    part: str, module: Any, precision: Precision, recipe: Mapping[str, Precision]
+    component: str, module: Any, precision: Precision, precision_config: Mapping[str, Precision]
 ) -> dict[str, Quantized]:
-    """The part's weights that `precision` stores as integers, by state-dict key.
+    """The component's weights that `precision` stores as integers, by state-dict key.
 
-    int8, w8a8 and int4 take every layer that can be, mixed the ones to which `recipe` gives one of
+    int8, w8a8 and int4 take every layer that can be, mixed the ones to which `precision_config`
+    gives one of
     these, by path in the whole model (`decoder.head`); other precisions none.
     """
     found = {}
     for path, layer in quantizable(module).items():
-        whole = f"{part}.{path}"
-        chosen = recipe[whole] if precision is Precision.MIXED else precision
+        whole = f"{component}.{path}"
+        chosen = precision_config[whole] if precision is Precision.MIXED else precision
         if bits := bits_of(layer, chosen):
             found[f"{path}.weight"] = quantize(layer.array(), bits, layer.axis)
     return found

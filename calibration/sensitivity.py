@@ -22,9 +22,9 @@ from .simulation import nearest, rounded, simulated, uniform
 from .store import HOST, Calibration
 
 TAUGHT = 42
-"""Captured calls of a part that are used at most, evenly spaced in the calibration."""
+"""Captured calls of a component that are used at most, evenly spaced in the calibration."""
 CHAINED = 6
-"""Clips on which the price of a part's error is measured, evenly spaced as well."""
+"""Clips on which what a component's error costs is measured, evenly spaced as well."""
 
 N_FFT, HOP = 2048, 480
 """Of the spectra in which errors at the end are measured."""
@@ -32,10 +32,10 @@ N_FFT, HOP = 2048, 480
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """One layer alone at one precision: `snr_db` of its part's output on captured inputs.
+    """One layer alone at one precision: `snr_db` of its component's output on captured inputs.
 
     `noise` is the error it leaves in the restored spectrum, as a share of that spectrum's power:
-    the error of the part's output times what such an error costs at the end of the chain.
+    the error of the component's output times what such an error costs at the end of the pipeline.
     """
 
     layer: str
@@ -57,37 +57,37 @@ def choices(model: Model) -> list[tuple[str, Precision]]:
 def measure(model: Model, calibration: Calibration) -> Iterator[Sensitivity]:
     """The cost of each of `choices`.
 
-    Inputs are the captured ones (teacher forcing), so errors of other parts play no role.
+    Inputs are the captured ones (teacher forcing), so errors of other components play no role.
     """
     for component in model.components:
         inputs = calibration.spaced(component.name, TAUGHT)
         expected = _outputs(component, model, inputs)
-        price = _price(component, model, calibration, inputs, expected)
+        gain = _end_to_end_gain(component, model, calibration, inputs, expected)
         own = [choice for choice in choices(model) if choice[0].startswith(f"{component.name}.")]
         for path, precision in own:
             with _stored_as(quantizable(model)[path], precision):
                 noise = _noise(expected, _outputs(component, model, inputs))
             snr_db = -10 * math.log10(max(noise, 1e-30))
-            yield Sensitivity(path, precision, snr_db, noise * price)
+            yield Sensitivity(path, precision, snr_db, noise * gain)
 
 
-def _price(
+def _end_to_end_gain(
     component: Component,
     model: Model,
     calibration: Calibration,
     inputs: Sequence[Arrays],
     expected: Sequence[Array],
 ) -> float:
-    """Noise in the restored spectrum over that in the output of the part, all at int4."""
+    """Noise in the restored spectrum over that in the output of the component, all at int4."""
     everywhere = uniform(model, Precision.INT4).items()
     layers = {path: p for path, p in everywhere if path.startswith(f"{component.name}.")}
     coarse = simulated(model, layers)
     own = _noise(expected, _outputs(component, coarse, inputs))
     waves = [arrays["wave"] for arrays in calibration.spaced(HOST, CHAINED)]
-    return _noise(_heard(model, waves), _heard(coarse, waves)) / own
+    return _noise(_restored(model, waves), _restored(coarse, waves)) / own
 
 
-def _heard(model: Model, waves: Iterable[Array]) -> list[Array]:
+def _restored(model: Model, waves: Iterable[Array]) -> list[Array]:
     """Compressed spectra of what the model makes of the waves."""
     restorer = restorer_of(model)
     restored = (restorer(wave, RATE_HZ, keep_rate=True) for wave in waves)

@@ -46,7 +46,7 @@ class _Stored:
 
 @dataclass(frozen=True)
 class Sample:
-    """Inputs of one call of a part, and where they come from."""
+    """Inputs of one call of a component, and where they come from."""
 
     origin: Origin
     inputs: Arrays
@@ -64,10 +64,10 @@ class Calibration:
     captured: Sequence[Sample]
 
     def samples(self, component: str) -> Sequence[Arrays]:
-        """Inputs of a part, in the order of capture; raises `UsageError` where there are none."""
+        """Inputs of a component as captured, in order; raises `UsageError` where there are none."""
         found = [s.inputs for s in self.captured if s.origin.component == component]
         if not found:
-            raise UsageError(f"the calibration file holds no inputs of a part '{component}'")
+            raise UsageError(f"the calibration file holds no inputs of a component '{component}'")
         return found
 
     def spaced(self, component: str, count: int) -> Sequence[Arrays]:

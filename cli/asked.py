@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from .lists import words
+
 if TYPE_CHECKING:
     import typer
 
@@ -19,6 +21,8 @@ def command(context: typer.Context) -> str:
         value = context.params.get(str(parameter.name))
         given = value if isinstance(value, list | tuple) else [value]
         values = [str(one) for one in given if one not in (None, "") and not isinstance(one, bool)]
+        if "," in (getattr(parameter, "metavar", None) or "") and values:
+            values = [",".join(words(values))]
         if parameter.param_type_name == "option":
             options += [word for one in values for word in (parameter.opts[-1], one)]
         else:

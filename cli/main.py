@@ -13,22 +13,23 @@ from typing import Annotated, NoReturn
 import typer
 
 from ..core.errors import BackendMissingError, ToolkitError, reason
-from .bench import bench
-from .build import build
-from .calibrate import calibrate
-from .distill import distill
-from .doctor import doctor
-from .evaluate import evaluate
-from .inspect import inspect
-from .listen import listen
-from .parity import parity
-from .plot import plot
-from .prepare import prepare
-from .restore import restore
-from .search import search
-from .selftest import selftest
-from .steps import steps
-from .train import train
+from .make.build import build
+from .make.calibrate import calibrate
+from .make.distill import distill
+from .make.prepare import prepare
+from .make.search import search
+from .make.train import train
+from .measure.bench import bench
+from .measure.evaluate import evaluate
+from .measure.parity import parity
+from .measure.plot import plot
+from .measure.steps import steps
+from .use.doctor import doctor
+from .use.inspect import inspect
+from .use.listen import listen
+from .use.restore import restore
+from .use.selftest import selftest
+from .use.serve import serve
 
 app = typer.Typer(
     help="Restore speech to 48 kHz studio quality.",
@@ -50,6 +51,7 @@ app.command("bench")(bench)
 app.command("plot")(plot)
 app.command("parity")(parity)
 app.command("selftest")(selftest)
+app.command("serve")(serve)
 app.command("inspect")(inspect)
 app.command("doctor")(doctor)
 

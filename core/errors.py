@@ -27,7 +27,7 @@ class AudioError(ToolkitError):
 
 
 class ExportError(ToolkitError):
-    """A part cannot be written in the format asked for."""
+    """A component cannot be written in the format asked for."""
 
 
 class ParityError(ToolkitError):

@@ -19,7 +19,7 @@ from .spec import Artifact, File
 VERSION = 2
 NAME = "bundle.json"
 MOST_FRAMES = 10_000
-"""Of a bucket: silence is laid behind a signal up to it, so it decides what memory is taken."""
+"""Of an enumerated length: silence fills a signal up to it, so it decides what memory is taken."""
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -135,9 +135,11 @@ def _parsed(path: Path) -> Manifest:
 def _check(manifest: Manifest) -> None:
     """Raise ValueError where values do not belong together or cannot be."""
     for artifact in manifest.artifacts:
-        rising = all(a < b for a, b in pairwise((0, *artifact.buckets, MOST_FRAMES + 1)))
+        rising = all(a < b for a, b in pairwise((0, *artifact.enumerated_frames, MOST_FRAMES + 1)))
         if not rising:
-            raise ValueError(f"the buckets of {artifact.path} do not rise from 1 to {MOST_FRAMES}")
+            raise ValueError(
+                f"the enumerated frames of {artifact.path} do not rise from 1 to {MOST_FRAMES}"
+            )
     for file in files(manifest):
         _check_file(file)
 

@@ -35,7 +35,8 @@ def as_it_is(_: str, runner: Runner) -> Runner:
 class Restorer:
     """Speech of any rate to restored speech at the rate of the model's host.
 
-    `components` holds a runner for each component of the model. `buckets` are the only numbers of
+    `components` holds a runner for each component of the model. `enumerated_frames` are the only
+    numbers of
     frames that they take, rising (none: any): chunks are then no longer than the last one, and
     silence follows each up to the next. `wrap` is put around every runner, for whoever wants to
     look on; `workers` runners are called side by side. Raises `UsageError` for sizes that do not
@@ -49,17 +50,17 @@ class Restorer:
         *,
         chunk_s: float = CHUNK_S,
         context_s: float | None = None,
-        buckets: Sequence[int] = (),
+        enumerated_frames: Sequence[int] = (),
         wrap: Wrap = as_it_is,
         workers: int = 1,
     ) -> None:
         self.host = host
         self.workers = Workers(workers)
         self._run = {name: wrap(name, runner) for name, runner in components.items()}
-        self._buckets = buckets
+        self._enumerated_frames = enumerated_frames
         context_s = host.context_s if context_s is None else context_s
-        if buckets:
-            longest_s = buckets[-1] * host.hop / host.sample_rate_hz
+        if enumerated_frames:
+            longest_s = enumerated_frames[-1] * host.hop / host.sample_rate_hz
             chunk_s = min(chunk_s, longest_s - 2 * context_s)
         self._plan = ChunkPlan.of_seconds(
             rate_hz=host.sample_rate_hz,
@@ -189,7 +190,7 @@ class Restorer:
     def _restored(self, options: Options, wave: Array, first_frame: int) -> Array:
         """A chunk (n,), with silence behind it up to an accepted length."""
         hop, frames = self.host.hop, len(wave) // self.host.hop
-        accepted = next((count for count in self._buckets if count >= frames), frames)
+        accepted = next((count for count in self._enumerated_frames if count >= frames), frames)
         padded = np.pad(wave, (0, (accepted - frames) * hop))
         return self.host.process(self._run, padded, first_frame, options)[: len(wave)]
 

@@ -47,7 +47,7 @@ def ddim(denoise: Denoise[T], recovered: T, noise: T, times: Sequence[float]) ->
     return z
 
 
-def multistep(denoise: Denoise[T], recovered: T, noise: T, times: Sequence[float]) -> T:
+def dpmpp_2m(denoise: Denoise[T], recovered: T, noise: T, times: Sequence[float]) -> T:
     """Second-order sampler after DPM-Solver++ 2M (Lu 2022), which starts and ends as `ddim` does.
 
     The steps between take the prediction extrapolated to their middle from the last two. The

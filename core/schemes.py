@@ -23,7 +23,7 @@ class Precision(StrEnum):
 class Needs(StrEnum):
     """What a precision cannot be made without: a file, by the verb's option."""
 
-    RECIPE = "recipe"
+    PRECISION_CONFIG = "precision_config"
     CALIBRATION = "calibration"
 
 
@@ -52,8 +52,8 @@ SCHEMES: Mapping[Precision, Scheme] = {
     Precision.INT8: Scheme(8, integers=True),
     Precision.INT4: Scheme(4, integers=True),
     Precision.W8A8: Scheme(8, integers=True, activations=8, needs=Needs.CALIBRATION),
-    Precision.MIXED: Scheme(16, needs=Needs.RECIPE),
+    Precision.MIXED: Scheme(16, needs=Needs.PRECISION_CONFIG),
     Precision.PAL6: Scheme(6, palette=True),
     Precision.PAL4: Scheme(4, palette=True),
 }
-"""`mixed` gives each layer the scheme that its recipe names."""
+"""`mixed` gives each layer the scheme that its mixed-precision config names."""

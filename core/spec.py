@@ -1,4 +1,4 @@
-"""The vocabulary shared by every room: parts, their tensors, and the files made from them."""
+"""The vocabulary shared by every room: components, their tensors, and the files made from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .schemes import Precision
 Array = NDArray[np.float32]
 Arrays = Mapping[str, Array]
 Runner = Callable[[Arrays], dict[str, Array]]
-"""One part on one engine: named inputs to named outputs."""
+"""One component on one engine: named inputs to named outputs."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class File:
 
 @dataclass(frozen=True)
 class Artifact:
-    """One part in one format and precision; `data` are the files `path` refers to."""
+    """One component in one format and precision; `data` are the files `path` refers to."""
 
     component: str
     format: str
@@ -126,7 +126,7 @@ class Artifact:
     outputs: tuple[str, ...]
     tools: Mapping[str, str]
     data: tuple[File, ...] = ()
-    buckets: tuple[int, ...] = ()
+    enumerated_frames: tuple[int, ...] = ()
     """The only numbers of frames it takes, rising; empty: any length."""
     gate: Mapping[str, float] = field(default_factory=dict)
     """How near to PyTorch it was when it was built, `parity_db`, and what was asked, `floor_db`."""
@@ -170,7 +170,7 @@ class Exporter(Protocol):
     PRECISIONS: Sequence[Precision]
 
     def export(self, job: ExportJob) -> Artifact:
-        """Write the part and describe what was written; raises `UsageError`, `ParityError`."""
+        """Write the component and describe what was written; raises `UsageError`, `ParityError`."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Weights on disk: which file holds a part's, and where in the file each tensor lies."""
+"""Weights on disk: which file holds a component's, and where in the file each tensor lies."""
 
 from __future__ import annotations
 
@@ -30,15 +30,17 @@ class _Entry:
     data_offsets: tuple[int, ...]
 
 
-def weights_file(folder: Path, part: str) -> Path:
-    """`<part>.safetensors` of a run folder, or the content-named one of a bundle.
+def weights_file(folder: Path, component: str) -> Path:
+    """`<component>.safetensors` of a run folder, or the content-named one of a bundle.
 
     Raises `IntegrityError` where there is none, or more than one.
     """
-    plain = folder / f"{part}.safetensors"
-    found = [plain] if plain.is_file() else sorted(folder.glob(f"{part}.*.safetensors"))
+    plain = folder / f"{component}.safetensors"
+    found = [plain] if plain.is_file() else sorted(folder.glob(f"{component}.*.safetensors"))
     if len(found) != 1:
-        raise IntegrityError(f"{folder} holds {len(found)} files of weights of {part}, not one")
+        raise IntegrityError(
+            f"{folder} holds {len(found)} files of weights of {component}, not one"
+        )
     return found[0]
 
 

@@ -30,7 +30,7 @@ class ConsistencyStage:
     def __init__(self, model: Model, *, batch: int, seconds: float) -> None:
         self.config, self.batch, self.seconds = model.config, batch, seconds
         self.model = model
-        self.parts: Mapping[str, nn.Module] = trained(model, "denoiser")
+        self.components: Mapping[str, nn.Module] = trained(model, "denoiser")
         self.helpers: Mapping[str, nn.Module] = {}
         self.progress: Callable[[], float] = float
 

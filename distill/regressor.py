@@ -25,7 +25,7 @@ class RegressorStage:
         self.model = model
         with torch.no_grad():
             model.denoiser.embed.weight[: self.config.front.latent_channels] = 0
-        self.parts: Mapping[str, nn.Module] = trained(model, "denoiser")
+        self.components: Mapping[str, nn.Module] = trained(model, "denoiser")
         self.helpers: Mapping[str, nn.Module] = {}
 
     def inputs(self, chain: Chain, step: int) -> Inputs:

@@ -16,7 +16,7 @@ from ..core.errors import UsageError
 from ..core.manifest import sha256_of
 from ..core.memory import peak_bytes
 from ..core.weights import weights_file
-from ..families.checkpoints import load_part, save_part
+from ..families.checkpoints import load_component, save_component
 from ..families.hiresldm.components import NAMES
 from ..families.hiresldm.denoiser import Denoiser
 from ..families.hiresldm.model import Model, load
@@ -30,7 +30,7 @@ from ..training.stages import Stage
 from .check import Check, check
 from .consistency import ConsistencyStage
 from .regressor import RegressorStage
-from .shortcut import PART, ShortcutStage, TwoTimeDenoiser
+from .shortcut import COMPONENT, ShortcutStage, TwoTimeDenoiser
 
 FACTS = "distill.json"
 BATCH, SECONDS = 16, 2.4
@@ -72,8 +72,8 @@ class Job:
     """Folder of prepared speech; None: the teacher's, or one of the student's own."""
     seed: int = 0
     device: str = "cpu"
-    critic: bool = False
-    """Whether a polish learns against a critic."""
+    discriminator: bool = False
+    """Whether a polish learns against a discriminator."""
 
     @property
     def rate(self) -> float:
@@ -92,7 +92,7 @@ class Outcome:
     skipped: int
     minutes: float
     learning_rate: float
-    critic: bool
+    discriminator: bool
     seed: int
     device: str
     peak_bytes: int | None
@@ -103,10 +103,10 @@ class Outcome:
 
 
 def distill(job: Job, *, resume: bool, quiet: bool) -> Outcome:
-    """Train a student; raises `UsageError` for a device, folder or critic out of place."""
+    """Train a student; raises `UsageError` for a device, folder or discriminator out of place."""
     device = devices.chosen(job.device)
-    if job.critic and job.method is not Method.POLISH:
-        raise UsageError(f"--critic is for polish; {job.method} has none")
+    if job.discriminator and job.method is not Method.POLISH:
+        raise UsageError(f"--discriminator is for polish; {job.method} has none")
     _prepare(job, resume=resume)
     fill(_cache(job), job.data)
     train, valid = (_chain(job, split, device) for split in ("train", "valid"))
@@ -121,7 +121,7 @@ def distill(job: Job, *, resume: bool, quiet: bool) -> Outcome:
 
 
 def _prepare(job: Job, *, resume: bool) -> None:
-    """Give the student's folder the parts that stay, and the damaged speech of the teacher's."""
+    """Give the student's folder the components that stay, and the teacher's damaged speech."""
     begun = any(job.out.glob("*/state.pt"))
     if begun != resume:
         raise UsageError(
@@ -135,9 +135,11 @@ def _prepare(job: Job, *, resume: bool) -> None:
     if job.out.resolve() == job.teacher.resolve():
         raise UsageError(f"{job.out} is the teacher's own folder; name another --out")
     job.out.mkdir(parents=True, exist_ok=True)
-    for part in NAMES:
-        if part != "denoiser":
-            shutil.copyfile(weights_file(job.teacher, part), job.out / f"{part}.safetensors")
+    for component in NAMES:
+        if component != "denoiser":
+            shutil.copyfile(
+                weights_file(job.teacher, component), job.out / f"{component}.safetensors"
+            )
     _write_facts(origin, job.out)
     shared, own = job.teacher / "cache", job.out / "cache"
     if job.cache is None and shared.is_dir() and not own.exists():
@@ -154,8 +156,10 @@ def _cache(job: Job) -> Path:
 
 def _stage(job: Job, model: Model) -> Stage:
     if job.method is Method.POLISH:
-        critic = size_for(devices.chosen(job.device)) if job.critic else None
-        return PolishStage(model, batch=POLISH_BATCH, parts=POLISHED, critic=critic)
+        discriminator = size_for(devices.chosen(job.device)) if job.discriminator else None
+        return PolishStage(
+            model, batch=POLISH_BATCH, components=POLISHED, discriminator=discriminator
+        )
     makers: dict[Method, Callable[..., Stage]] = {
         Method.CONSISTENCY: ConsistencyStage,
         Method.SHORTCUT: ShortcutStage,
@@ -175,7 +179,7 @@ def _finish(job: Job, state: State, valid: Chain) -> Outcome:
         skipped=state.skipped,
         minutes=round(state.trained_s / 60, 2),
         learning_rate=job.rate,
-        critic=job.critic,
+        discriminator=job.discriminator,
         seed=job.seed,
         device=job.device,
         peak_bytes=_peak_bytes(job.device),
@@ -197,14 +201,16 @@ def _write_student(job: Job, model: Model, state: State) -> None:
     path = job.out / "denoiser.safetensors"
     if job.method is Method.SHORTCUT:
         two_time = TwoTimeDenoiser(model.config)
-        load_part(two_time, job.out / f"{PART}.safetensors")
+        load_component(two_time, job.out / f"{COMPONENT}.safetensors")
         student = two_time.folded(model.config)
     else:
         student = Denoiser(model.config)
-        load_part(student, path)
+        load_component(student, path)
     facts: dict[str, Any] = {"method": job.method, "teacher_sha256": _teacher_sha256(job)}
     facts |= {"step": state.step, "minutes": f"{state.trained_s / 60:.1f}"}
-    save_part(student, model.config, path, torch.float32, **{k: str(v) for k, v in facts.items()})
+    save_component(
+        student, model.config, path, torch.float32, **{k: str(v) for k, v in facts.items()}
+    )
 
 
 def _teacher_sha256(job: Job) -> str:

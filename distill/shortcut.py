@@ -17,7 +17,7 @@ from ..training.data.chain import Chain
 from ..training.stages import Inputs, Outcome, latent_inputs, latents_of, times_of, trained
 from .losses import diffused, shortcut_loss
 
-PART = "two_time"
+COMPONENT = "two_time"
 """The name of the two-time network's file, beside the denoiser that is folded from it."""
 COMPOSED = 0.5
 """Share of a batch that learns long jumps; the rest keeps the teacher's own task, r = t."""
@@ -78,7 +78,7 @@ class ShortcutStage:
         trained(model)
         self.student = TwoTimeDenoiser(model.config)
         self.student.load_state_dict(model.denoiser.state_dict(), strict=False)
-        self.parts: Mapping[str, nn.Module] = {PART: self.student}
+        self.components: Mapping[str, nn.Module] = {COMPONENT: self.student}
         self.helpers: Mapping[str, nn.Module] = {}
 
     def inputs(self, chain: Chain, step: int) -> Inputs:

@@ -82,7 +82,7 @@ class Model(nn.Module):
         return find(self.config.family).components(self.config.host)
 
 
-def save_part(
+def save_component(
     module: nn.Module, config: Config, path: Path, dtype: torch.dtype, **facts: str
 ) -> None:
     """Write one component as safetensors, with the configuration and `facts` in its metadata."""
@@ -98,14 +98,14 @@ def save_part(
     partial.rename(path)
 
 
-def load_part(module: nn.Module, path: Path) -> None:
+def load_component(module: nn.Module, path: Path) -> None:
     """Fill `module` from safetensors; raises `IntegrityError` where they are not of its kind."""
     _outline(path)  # of this revision
     _fill(module, path, assign=False)
 
 
-def open_part(path: Path, name: str) -> tuple[Component, nn.Module]:
-    """One component and its network, ready to run; raises `IntegrityError` as `load_part` does."""
+def open_component(path: Path, name: str) -> tuple[Component, nn.Module]:
+    """One component and its network, ready; raises `IntegrityError` as `load_component` does."""
     model = _outline(path)
     declared = {component.name: component for component in model.components}
     if name not in declared:
@@ -121,9 +121,9 @@ def load(folder: Path) -> Model:
     Raises `IntegrityError` where one is missing or its configuration differs.
     """
     model = _outline(_any_weights(folder))
-    files = {part.name: weights_file(folder, part.name) for part in model.components}
+    files = {component.name: weights_file(folder, component.name) for component in model.components}
     if len({_facts(path) for path in files.values()}) != 1:
-        raise IntegrityError(f"{folder}: its parts were trained with different configurations")
+        raise IntegrityError(f"{folder}: its components were trained with different configurations")
     for name, path in files.items():
         _fill(model.get_submodule(name), path, assign=True)
     return model.eval()

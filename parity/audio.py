@@ -1,4 +1,4 @@
-"""The whole chain against the reference's: by decibels where nothing is lost, else by ear."""
+"""The whole pipeline against the reference's: by decibels where nothing is lost, else by ear."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from ..benchmarks.quality import scores
+from ..benchmarks.quality.metrics import scores
 from ..benchmarks.quality.testset import Pair
 from ..core.audio import RATE_HZ
 from ..core.errors import BackendMissingError
@@ -18,9 +18,9 @@ from ..core.schemes import Precision
 from ..core.spec import Array, Runner
 from . import inputs
 from .candidates import Candidate
+from .components import tried
 from .distance import distance
-from .parts import tried
-from .rows import CHAIN, END_TO_END, LIMIT_DB, Row, Status
+from .rows import END_TO_END, LIMIT_DB, PIPELINE, Row, Status
 from .thresholds import Thresholds
 
 _HIGHER_IS_BETTER = {"lsd": False, "estoi": True, "dnsmos_ovrl": True}
@@ -30,8 +30,8 @@ LOUDEST = 2.0
 
 
 @dataclass
-class AudioJudge:
-    """Judges restored speech: the same host, seed and chunks around both sets of parts."""
+class AudioEvaluator:
+    """Evaluates restored speech: the same host, seed and chunks around both sets of components."""
 
     reference: Mapping[str, Runner]
     host: Host
@@ -40,11 +40,11 @@ class AudioJudge:
     _restored: dict[tuple[tuple[int, ...], bool], dict[str, Array]] = field(default_factory=dict)
 
     def rows(self, candidate: Candidate) -> Iterator[Row]:
-        """The rows of the candidate's whole chain."""
-        # Ears differ on a single clip: what they judge is a mean over all kinds of speech.
+        """The rows of the candidate's whole pipeline."""
+        # Ears differ on a single clip: what they hear is a mean over all kinds of speech.
         every = self.full or candidate.precision != Precision.FP32
-        made = self._made(candidate.runners, candidate.buckets, every=every)
-        wanted = self.expected(candidate.buckets, every=every)
+        made = self._made(candidate.runners, candidate.enumerated_frames, every=every)
+        wanted = self.expected(candidate.enumerated_frames, every=every)
         yield from self.compared(candidate, wanted, made)
 
     def compared(
@@ -59,7 +59,7 @@ class AudioJudge:
                 broken[kind] = f"a peak more than {LOUDEST:g} times the reference's"
         faults = [f"{kind}: {fault}" for kind, fault in broken.items() if fault]
         if faults:
-            yield candidate.row(CHAIN, END_TO_END, Status.FAIL, "; ".join(faults))
+            yield candidate.row(PIPELINE, END_TO_END, Status.FAIL, "; ".join(faults))
         elif candidate.precision == Precision.FP32:
             yield self._by_decibels(candidate, wanted, waves)
         else:
@@ -68,14 +68,14 @@ class AudioJudge:
     def _by_decibels(
         self, candidate: Candidate, wanted: Mapping[str, Array], made: Mapping[str, Array]
     ) -> Row:
-        about = {"component": CHAIN, "format": candidate.format, "runtime": candidate.runtime}
-        floor = self.thresholds.floor("chain_db", precision=candidate.precision, **about)
+        about = {"component": PIPELINE, "format": candidate.format, "runtime": candidate.runtime}
+        floor = self.thresholds.floor("pipeline_db", precision=candidate.precision, **about)
         values = {kind: distance(wave, made[kind]).snr_db for kind, wave in wanted.items()}
         kind = min(values, key=lambda kind: values[kind])
         status = Status.PASS if values[kind] >= floor else Status.FAIL
         value = float(np.clip(values[kind], -LIMIT_DB, LIMIT_DB))
         return candidate.row(
-            CHAIN, END_TO_END, status, f"worst on {kind}", value=value, floor=floor
+            PIPELINE, END_TO_END, status, f"worst on {kind}", value=value, floor=floor
         )
 
     def _by_ear(
@@ -90,23 +90,23 @@ class AudioJudge:
             floor = -self.thresholds.audio[metric]
             status = Status.PASS if gained >= floor else Status.FAIL
             scope = f"{END_TO_END}, {metric}"
-            yield candidate.row(CHAIN, scope, status, note, value=gained, floor=floor)
+            yield candidate.row(PIPELINE, scope, status, note, value=gained, floor=floor)
 
-    def expected(self, buckets: tuple[int, ...], *, every: bool) -> dict[str, Array]:
-        """What the reference restores, by kind of speech, where its parts take `buckets`."""
-        case = (buckets, every)
+    def expected(self, enumerated_frames: tuple[int, ...], *, every: bool) -> dict[str, Array]:
+        """What the reference restores, by kind of speech, at the lengths `enumerated_frames`."""
+        case = (enumerated_frames, every)
         if case not in self._restored:
-            made = self._made(self.reference, buckets, every=every)
+            made = self._made(self.reference, enumerated_frames, every=every)
             self._restored[case] = {k: w for k, w in made.items() if not isinstance(w, str)}
         return self._restored[case]
 
     def _made(
-        self, runners: Mapping[str, Runner], buckets: tuple[int, ...], *, every: bool
+        self, runners: Mapping[str, Runner], enumerated_frames: tuple[int, ...], *, every: bool
     ) -> dict[str, Array | str]:
-        restorer = Restorer(runners, self.host, buckets=buckets)
+        restorer = Restorer(runners, self.host, enumerated_frames=enumerated_frames)
         waves = inputs.speech()
         kinds = waves if every else (inputs.NOISY,)
-        # Judged at the rate of what was given, whatever the model's own is.
+        # Compared at the rate of what was given, whatever the model's own is.
         restored = partial(restorer, sample_rate_hz=RATE_HZ, keep_rate=True)
         return {kind: tried(restored, waves[kind]) for kind in kinds}
 

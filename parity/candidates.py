@@ -1,4 +1,4 @@
-"""What a bundle offers to be judged: its artifacts by format and precision, on every engine."""
+"""What a bundle offers to be evaluated: its artifacts by format and precision, on every engine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .. import families
 from ..core.errors import BackendMissingError, ToolkitError
 from ..core.manifest import Manifest
 from ..core.spec import Artifact, Runner, Runtime
-from ..runtimes.restorer import backends, pick, shared_buckets
+from ..runtimes.restorer import backends, pick, shared_frames
 from .rows import Row, Status
 
 
@@ -18,7 +18,7 @@ from .rows import Row, Status
 class Candidate:
     """The artifacts of one format and precision on one engine.
 
-    `runners` holds those that open; then, for the other parts, those of the engine's first
+    `runners` holds those that open; then, for the other components, those of the engine's first
     precision. `faults` holds a row for each that does not open.
     """
 
@@ -32,13 +32,13 @@ class Candidate:
     """The names of all components of the model."""
 
     @property
-    def buckets(self) -> tuple[int, ...]:
-        """The only numbers of frames that its parts take; none where any will do."""
-        return shared_buckets(self.artifacts)
+    def enumerated_frames(self) -> tuple[int, ...]:
+        """The only numbers of frames that its components take; none where any will do."""
+        return shared_frames(self.artifacts)
 
     @property
     def complete(self) -> bool:
-        """Whether every part opened, so that the whole chain can run."""
+        """Whether every component opened, so that the whole pipeline can run."""
         return not self.faults and self.runners.keys() >= set(self.needed)
 
     def row(
@@ -86,10 +86,15 @@ def _opened(candidate: Candidate, manifest: Manifest, root: Path, engine: Runtim
     return replace(candidate, runners=runners, faults=tuple(faults))
 
 
-def _others(manifest: Manifest, root: Path, engine: Runtime, parts: set[str]) -> dict[str, Runner]:
-    """Runners of the parts that the precision lacks; what does not open is told in its own rows."""
+def _others(
+    manifest: Manifest, root: Path, engine: Runtime, components: set[str]
+) -> dict[str, Runner]:
+    """Runners of components that the precision lacks; own rows tell what does not open."""
     try:
-        chosen = [pick(manifest.artifacts, part, engine, None, root) for part in sorted(parts)]
+        chosen = [
+            pick(manifest.artifacts, component, engine, None, root)
+            for component in sorted(components)
+        ]
         return {one.component: engine.load(one, root, threads=0) for one in chosen}
     except ToolkitError:
         return {}

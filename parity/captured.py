@@ -14,7 +14,7 @@ from ..core.spec import Array
 
 @dataclass(frozen=True)
 class Trace:
-    """A run of the host: the calls of each part in order, and the restored wave (N,)."""
+    """A run of the host: the calls of each component in order, and the restored wave (N,)."""
 
     calls: dict[str, list[Call]] = field(default_factory=dict)
     wave: Array = field(default_factory=lambda: np.zeros(0, np.float32))

@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields, replace
 from math import nan
 
 from ..benchmarks.quality import evaluation as quality
-from ..benchmarks.quality import scores
 from ..benchmarks.quality.evaluation import ClipScores, System
+from ..benchmarks.quality.metrics import scores
 from ..benchmarks.quality.testset import Pair
 from ..calibration.capture import restorer_of
-from ..calibration.search import Deltas, Mix
+from ..calibration.search import Deltas, Trial
 from ..calibration.simulation import Layers, model_bytes, simulated
 from ..core.audio import RATE_HZ
 from ..core.errors import UsageError
@@ -23,7 +23,7 @@ from . import thresholds
 
 @dataclass(frozen=True)
 class Budget:
-    """What a mix may lose against fp32 on the mean of the pairs, each at least 0."""
+    """What a trial may lose against fp32 on the mean of the pairs, each at least 0."""
 
     lsd: float
     estoi: float
@@ -64,20 +64,20 @@ class Budget:
 
 
 METRICS = ("lsd", "estoi", "dnsmos_ovrl")
-JUDGES = ("lsd", "estoi", "dnsmos")
+SCORERS = ("lsd", "estoi", "dnsmos")
 """The metrics of a budget, and the groups of `benchmarks.scores` that measure them."""
 
 
-class Panel:
-    """The same pairs for every restorer, judged by what a budget limits.
+class Evaluator:
+    """The same pairs for every restorer, measured by what a budget limits.
 
-    Raises `BackendMissingError` where a judge is not installed.
+    Raises `BackendMissingError` where a metric is not installed.
     """
 
     def __init__(self, pairs: Sequence[Pair], *, steps: int, seed: int) -> None:
         self._pairs, self._steps, self._seed = pairs, steps, seed
-        self._judges = scores.choose(JUDGES, referenced=True)
-        scores.require(self._judges)
+        self._scorers = scores.choose(SCORERS, referenced=True)
+        scores.require(self._scorers)
 
     def scored(self, name: str, restorer: Restorer) -> list[ClipScores]:
         """The scores of all pairs as the restorer leaves them."""
@@ -89,7 +89,7 @@ class Panel:
 
         systems = [System(name, self._steps, run)]
         renderings = quality.render(self._pairs, systems)
-        return [clip for (clip,) in quality.evaluate(renderings, systems, self._judges, workers=1)]
+        return [clip for (clip,) in quality.evaluate(renderings, systems, self._scorers, workers=1)]
 
     def deltas(self, clips: Sequence[ClipScores], reference: Sequence[ClipScores]) -> Deltas:
         """How the scores differ from those of a reference, pair by pair."""
@@ -106,23 +106,23 @@ class Panel:
         return found or dict.fromkeys(("mean", "low", "high"), nan)
 
 
-class Listener:
-    """A panel hears every mix of a model; fp32 is heard once, at the start."""
+class TrialEvaluator:
+    """Evaluates every trial of a model; fp32 once, at the start."""
 
     def __init__(
         self, model: Model, pairs: Sequence[Pair], budget: Budget, *, steps: int, seed: int
     ) -> None:
         self.model = model
         self.budget = budget
-        self._panel = Panel(pairs, steps=steps, seed=seed)
-        self._reference = self._panel.scored("fp32", restorer_of(model))
+        self._evaluator = Evaluator(pairs, steps=steps, seed=seed)
+        self._reference = self._evaluator.scored("fp32", restorer_of(model))
 
-    def __call__(self, name: str, layers: Layers) -> Mix:
-        """The mix with its difference from fp32, pair by pair."""
+    def __call__(self, name: str, layers: Layers) -> Trial:
+        """The trial with its difference from fp32, pair by pair."""
         size = model_bytes(self.model, layers)
-        return self.heard(name, restorer_of(simulated(self.model, layers)), size, layers)
+        return self.of(name, restorer_of(simulated(self.model, layers)), size, layers)
 
-    def heard(self, name: str, restorer: Restorer, size: int, layers: Layers) -> Mix:
-        """Whatever restorer, as a mix of so many bytes; `layers` are empty where not known."""
-        deltas = self._panel.deltas(self._panel.scored(name, restorer), self._reference)
-        return Mix(name, layers, size, deltas, self.budget.holds(deltas))
+    def of(self, name: str, restorer: Restorer, size: int, layers: Layers) -> Trial:
+        """Whatever restorer, as a trial of so many bytes; `layers` are empty where not known."""
+        deltas = self._evaluator.deltas(self._evaluator.scored(name, restorer), self._reference)
+        return Trial(name, layers, size, deltas, self.budget.holds(deltas))

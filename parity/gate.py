@@ -15,9 +15,9 @@ from ..core.family import Host
 from ..core.manifest import Manifest
 from ..core.spec import Component, Runner
 from . import golden, thresholds
-from .audio import AudioJudge
+from .audio import AudioEvaluator
 from .candidates import Candidate, candidates
-from .parts import PartJudge
+from .components import ComponentEvaluator
 from .rows import Row
 
 if TYPE_CHECKING:
@@ -63,27 +63,29 @@ class Gate:
         return on_torch.runners(self.model)
 
     @cached_property
-    def parts(self) -> PartJudge:
-        """The judge of single parts."""
-        return PartJudge(self.reference, self.components, self.host, thresholds.load(), self.full)
+    def single(self) -> ComponentEvaluator:
+        """Evaluates single components."""
+        return ComponentEvaluator(
+            self.reference, self.components, self.host, thresholds.load(), self.full
+        )
 
     @cached_property
-    def audio(self) -> AudioJudge:
-        """The judge of the whole chain."""
-        return AudioJudge(self.reference, self.host, thresholds.load(), self.full)
+    def audio(self) -> AudioEvaluator:
+        """Evaluates the whole pipeline."""
+        return AudioEvaluator(self.reference, self.host, thresholds.load(), self.full)
 
     def rows(self) -> Iterator[Row]:
         """Every row, as it is made."""
         if all(artifact.format != "torch" for artifact in self.manifest.artifacts):
             yield from golden.rows(self.manifest, self.root, self._torch())
         for candidate in candidates(self.manifest, self.root):
-            yield from self.judged(candidate)
+            yield from self.evaluated(candidate)
 
-    def judged(self, candidate: Candidate) -> Iterator[Row]:
+    def evaluated(self, candidate: Candidate) -> Iterator[Row]:
         """The rows of one candidate."""
         yield from candidate.faults
         if candidate.runners:
-            yield from self.parts.rows(candidate)
+            yield from self.single.rows(candidate)
         if candidate.complete:
             yield from golden.rows(self.manifest, self.root, candidate)
             yield from self.audio.rows(candidate)

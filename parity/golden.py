@@ -24,12 +24,12 @@ from ..core.spec import Array, Arrays, Component, File
 from . import inputs, thresholds
 from .candidates import Candidate, candidates
 from .captured import Trace, trace
+from .components import Limits, fault_of
 from .distance import distance
-from .parts import Limits, fault_of
-from .rows import CHAIN, GOLDEN, LIMIT_DB, Row, Status
+from .rows import GOLDEN, LIMIT_DB, PIPELINE, Row, Status
 
 SPEECH_FRAMES = 12
-"""Latent frames of speech, 0.24 s; silence follows where a part takes more."""
+"""Latent frames of speech, 0.24 s; silence follows where a component takes more."""
 _KEPT_VALUES = 6200
 """Of each output about so many values are kept, as whole frames."""
 _WAVE = "wave"
@@ -87,22 +87,22 @@ def check(root: Path) -> Iterator[Row]:
 
 
 def rows(manifest: Manifest, root: Path, candidate: Candidate) -> Iterator[Row]:
-    """Rows of one candidate; none where the bundle holds no vectors or a part did not open."""
+    """Rows of one candidate; none where the bundle holds no vectors or a component did not open."""
     if manifest.golden is None or not candidate.complete:
         return
     golden = read(root / manifest.golden.path)
-    frames = candidate.buckets[0] if candidate.buckets else SPEECH_FRAMES
+    frames = candidate.enumerated_frames[0] if candidate.enumerated_frames else SPEECH_FRAMES
     expected = golden.outputs.get(frames)
     if expected is None:
         raise IntegrityError(f"{manifest.golden.path} holds no vectors of {frames} frames")
     try:
         made = _run(candidate.runners, manifest, golden.wave, frames)
     except Exception as error:  # whatever an engine throws at an input is a finding
-        yield candidate.row(CHAIN, GOLDEN, Status.FAIL, f"does not run: {error}")
+        yield candidate.row(PIPELINE, GOLDEN, Status.FAIL, f"does not run: {error}")
         return
     own = {artifact.component for artifact in candidate.artifacts} or set(expected)
     for name, wanted in expected.items():
-        if name in own | {CHAIN}:
+        if name in own | {PIPELINE}:
             yield _row(candidate, name, wanted, made[name])
 
 
@@ -122,7 +122,7 @@ def _row(candidate: Candidate, name: str, wanted: Array, got: Array) -> Row:
 
 
 def _run(runners: Runners, manifest: Manifest, wave: Array, frames: int) -> dict[str, Array]:
-    """What is kept of a run in which every part takes what the one before has made."""
+    """What is kept of a run in which every component takes what the one before has made."""
     family, host = families.of(manifest)
     padded = np.pad(wave, (0, frames * host.hop - len(wave)))
     made: Trace = trace(runners, host, padded)
@@ -131,11 +131,11 @@ def _run(runners: Runners, manifest: Manifest, wave: Array, frames: int) -> dict
         component.name: _kept(component, made.calls[component.name][-1].outputs, share)
         for component in family.components(host)
     }
-    return kept | {CHAIN: made.wave[: len(wave)].reshape(-1, 1).astype(np.float16)}
+    return kept | {PIPELINE: made.wave[: len(wave)].reshape(-1, 1).astype(np.float16)}
 
 
 def _kept(component: Component, outputs: Arrays, share: float) -> Array:
-    """Evenly spread frames (T, C) of the part (share) of the first output that holds speech."""
+    """Evenly spread frames (T, C) of the part of the first output that holds speech."""
     first = component.outputs[0]
     by_frame = np.moveaxis(outputs[first.name], component.frames_axis(first), 0)
     output = by_frame.reshape(len(by_frame), -1)
@@ -165,16 +165,16 @@ def _golden(arrays: dict[str, np.ndarray]) -> Golden:
         raise ValueError(f"the wave is {stored.dtype} of shape {stored.shape}, not int16 (N,)")
     outputs: dict[int, dict[str, Array]] = {}
     for name, kept in arrays.items():
-        frames, _, part = name.partition("/")
+        frames, _, component = name.partition("/")
         if kept.ndim != 2 or not np.issubdtype(kept.dtype, np.floating):
             raise ValueError(f"{name} is {kept.dtype} of shape {kept.shape}, not floats (T, C)")
-        outputs.setdefault(int(frames), {})[part] = kept.astype(np.float32)
+        outputs.setdefault(int(frames), {})[component] = kept.astype(np.float32)
     return Golden(_as_wave(stored), outputs)
 
 
 def _lengths(manifest: Manifest) -> list[int]:
-    """The lengths of the vectors: one that any part takes, and the first bucket of the others."""
-    firsts = {a.buckets[0] for a in manifest.artifacts if a.buckets}
+    """The lengths of the vectors: one that any component takes, and the first enumerated one."""
+    firsts = {a.enumerated_frames[0] for a in manifest.artifacts if a.enumerated_frames}
     return sorted({SPEECH_FRAMES, *firsts})
 
 

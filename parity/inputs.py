@@ -1,4 +1,4 @@
-"""What the parts are fed: real speech of several kinds, and what no speech prepares them for."""
+"""What components are fed: real speech of several kinds, and what no speech prepares them for."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from .traces import Traced, tracers
 
 
 @dataclass(frozen=True)
-class Culprit:
+class DivergentOp:
     """The first operation of the candidate beyond tolerance, and where it comes from."""
 
     operation: str
@@ -50,7 +50,7 @@ def locate(
     module: Any,
     arrays: Arrays,
     floor_db: float,
-) -> Culprit | None:
+) -> DivergentOp | None:
     """Where the artifact leaves the torch module on these inputs by more than `floor_db`.
 
     None where every step of the reference is found in the candidate.
@@ -67,7 +67,7 @@ def locate(
     later = later or traced[-1:]
     # Weights are unpacked by operations too; what stands for the step is as large as it.
     name, kind, _ = next((one for one in later if one[2].size == bad.value.size), later[0])
-    return Culprit(name, kind, bad.module, bad.name)
+    return DivergentOp(name, kind, bad.module, bad.name)
 
 
 def reference_steps(component: Component, module: Any, arrays: Arrays) -> list[Step]:

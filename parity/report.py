@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from ..benchmarks import provenance
 from ..core.errors import BackendMissingError
 from ..runtimes.restorer import backends
-from .rows import CHAIN, END_TO_END, GOLDEN, Row, Status
+from .rows import END_TO_END, GOLDEN, PIPELINE, Row, Status
 from .thresholds import VERSION
 
 _STYLE = (
@@ -81,10 +81,10 @@ def html(rows: Sequence[Row]) -> str:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """The matrix: a line per format, precision and engine, the worst figure of each part."""
-    judged = [row for row in rows if row.scope != GOLDEN]
-    groups = dict.fromkeys((row.format, row.precision, row.runtime) for row in judged)
-    names = list(dict.fromkeys(row.component for row in judged if row.component != CHAIN))
+    """The matrix: a line per format, precision and engine, the worst figure of each component."""
+    measured = [row for row in rows if row.scope != GOLDEN]
+    groups = dict.fromkeys((row.format, row.precision, row.runtime) for row in measured)
+    names = list(dict.fromkeys(row.component for row in measured if row.component != PIPELINE))
     titles = ["format", "precision", "engine", *(f"{name}, dB" for name in names), END_TO_END]
     lines = [_matrix_line(key, rows, names) for key in groups]
     return "\n".join(
@@ -95,11 +95,11 @@ def markdown(rows: Sequence[Row]) -> str:
 def _matrix_line(key: tuple[str, str, str], rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     own = [row for row in rows if (row.format, row.precision, row.runtime) == key]
     cells = [_cell([row for row in own if row.component == name]) for name in names]
-    return [*key, *cells, _chain_cell([row for row in own if row.component == CHAIN])]
+    return [*key, *cells, _pipeline_cell([row for row in own if row.component == PIPELINE])]
 
 
 def _cell(rows: Sequence[Row]) -> str:
-    """The worst of a part's figures on the reference's own inputs."""
+    """The worst of a component's figures on the reference's own inputs."""
     if any(row.status is Status.NOT_RUN for row in rows):
         return "not run"
     values = [row.value for row in rows if row.value is not None and row.scope != GOLDEN]
@@ -107,7 +107,7 @@ def _cell(rows: Sequence[Row]) -> str:
     return (f"{min(values):.0f}" if values else "-") + mark
 
 
-def _chain_cell(rows: Sequence[Row]) -> str:
+def _pipeline_cell(rows: Sequence[Row]) -> str:
     texts = []
     for row in rows:
         scope, _, metric = row.scope.partition(", ")

@@ -11,19 +11,19 @@ import soundfile
 from ..core.errors import BackendMissingError, UsageError
 from ..core.family import Host
 from ..core.spec import Array
+from .components import Finding
 from .gate import Gate
 from .locate import locate
-from .parts import Finding
 from .traces import tracers
 
 _SAME_WEIGHTS = (
-    "no part differs from the reference: what fails is what both are made from; "
+    "no component differs from the reference: what fails is what both are made from; "
     "compare with the trained weights by --weights"
 )
 
 
 def located(gate: Gate, out: Path) -> Iterator[str]:
-    """Where each part that failed goes wrong; its input and both outputs go below `out`.
+    """Where each component that failed goes wrong; its input and both outputs go below `out`.
 
     Raises `UsageError` where `out` cannot be made.
     """
@@ -31,7 +31,7 @@ def located(gate: Gate, out: Path) -> Iterator[str]:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot make the folder {out}: {error.strerror}") from error
-    findings = {_name(finding): finding for finding in reversed(gate.parts.findings)}
+    findings = {_name(finding): finding for finding in reversed(gate.single.findings)}
     if not findings:
         yield _SAME_WEIGHTS
     for name, finding in reversed(findings.items()):
@@ -50,10 +50,10 @@ def _where(gate: Gate, finding: Finding) -> str:
     )
     if artifact.format not in tracers():
         return f"a {artifact.format} file has no operations that could be looked into"
-    part = gate.components[row.component]
-    module, inputs = gate.model.get_submodule(part.name), finding.case.call.inputs
-    culprit = locate(artifact, gate.root, part, module, inputs, row.floor or 0.0)
-    return str(culprit) if culprit else "every operation of the reference is found in it"
+    component = gate.components[row.component]
+    module, inputs = gate.model.get_submodule(component.name), finding.case.call.inputs
+    divergent = locate(artifact, gate.root, component, module, inputs, row.floor or 0.0)
+    return str(divergent) if divergent else "every operation of the reference is found in it"
 
 
 def _save(host: Host, stem: Path, finding: Finding) -> str:

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 LIMIT_DB = 300.0
 """Where equality to the bit, and the opposite, end up in a report: JSON has no infinity."""
-CHAIN, END_TO_END = "chain", "end to end"
-"""The `component` of a row about all parts together, and its scope."""
+PIPELINE, END_TO_END = "pipeline", "end to end"
+"""The `component` of a row about all components together, and its scope."""
 GOLDEN = "golden"
 """The scope of a row about golden vectors."""
 

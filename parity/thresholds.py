@@ -14,7 +14,7 @@ from ..core.schemes import Precision
 
 FILE = Path(__file__).with_name("thresholds.toml")
 VERSION = 1
-LIMITS = ("part_db", "step_db", "loop_db", "golden_db", "channel_db", "peak_db", "chain_db")
+LIMITS = ("component_db", "step_db", "loop_db", "golden_db", "channel_db", "peak_db", "pipeline_db")
 _NARROWING = ("component", "format", "precision", "runtime")
 _LEAST_REASON = 20
 """Characters: a word is no reason."""
@@ -75,7 +75,7 @@ def _parsed(values: dict[str, Any]) -> Thresholds:
 
 
 def _check_names(limits: Mapping[str, float], precision: str) -> None:
-    needed = set(LIMITS) if precision == Precision.FP32 else set(LIMITS) - {"chain_db"}
+    needed = set(LIMITS) if precision == Precision.FP32 else set(LIMITS) - {"pipeline_db"}
     if limits.keys() != needed:
         raise ValueError(f"{precision} has {sorted(limits)}; needed: {sorted(needed)}")
 

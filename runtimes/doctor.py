@@ -47,13 +47,13 @@ def packages() -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for name, tested in TESTED.items():
         here, accepted = _version(name), needed.get(name, "")
-        verdict = judge(name, here, accepted, tested)
+        verdict = verdict_on(name, here, accepted, tested)
         row = {"name": name, "installed": here, "needed": accepted, "tested": tested}
         rows.append(row | {"verdict": verdict})
     return rows
 
 
-def judge(name: str, here: str | None, needed: str, tested: str) -> str:
+def verdict_on(name: str, here: str | None, needed: str, tested: str) -> str:
     """What it means that this version of a package is here: in words, with the way out."""
     if here is None:
         return "not installed"
@@ -104,8 +104,8 @@ def choice(bundle: Path | None, backend: str | None, threads: int | None) -> dic
         "why_bundle": "as asked for" if bundle else "built in, as none is asked for",
         "engine": engine,
         "why_engine": "as asked for" if backend else "what the plain install has, as none is asked",
-        "parts": {one.component: f"{one.format} {one.precision}" for one in chosen},
-        "why_parts": "the first of each part in the bundle that the engine opens",
+        "components": {one.component: f"{one.format} {one.precision}" for one in chosen},
+        "why_components": "the first of each component in the bundle that the engine opens",
         "steps": host.default_steps,
     }
 

@@ -1,4 +1,4 @@
-"""What a bundle holds, told without running it: parts, shapes, precisions, sizes, hashes."""
+"""What a bundle holds, told without running it: components, shapes, precisions, sizes, hashes."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def _artifact(artifact: Artifact, root: Path, files: dict[str, Any]) -> dict[str
     intact = not any(file["fault"] for file in own)
     shapes, reason = _shapes(artifact, root) if intact else ({}, "its files are not as listed")
     return {
-        "part": artifact.component,
+        "component": artifact.component,
         "format": artifact.format,
         "precision": artifact.precision,
         "bytes": sum(file["bytes"] for file in own),
-        "buckets": list(artifact.buckets),
+        "enumerated_frames": list(artifact.enumerated_frames),
         "inputs": {name: shapes.get(name) for name in artifact.inputs},
         "outputs": {name: shapes.get(name) for name in artifact.outputs},
         "reason": reason or None,

@@ -34,7 +34,7 @@ def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
 
     Raises `BackendMissingError` without coremltools or torch, `IntegrityError` for a package that
     cannot be read, `UsageError` for an operation that is not known. The runner raises `UsageError`
-    for inputs that do not fit, such as a length that is no bucket; threads may call it at once.
+    for inputs that do not fit, such as a length not enumerated; threads may call it at once.
     """
     del threads  # PyTorch's setting belongs to the process, not to one runner
     return _program(artifact, root).run

@@ -31,7 +31,7 @@ def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
     With 0 torch chooses, within `processors.limit`; where it may not choose, callers take turns,
     since torch counts threads for the whole process. Raises `BackendMissingError` without torch,
     `IntegrityError` for a file it cannot open; the runner raises `UsageError` for inputs that do
-    not fit the part.
+    not fit the component.
     """
     count = threads or _limit(_engine().get_num_threads())
     component, module = _opened(artifact, root)
@@ -91,9 +91,9 @@ def _engine() -> Any:
 
 
 def _opened(artifact: Artifact, root: Path) -> tuple[Component, nn.Module]:
-    from ..families.checkpoints import open_part
+    from ..families.checkpoints import open_component
 
-    return open_part(root / artifact.path, artifact.component)
+    return open_component(root / artifact.path, artifact.component)
 
 
 def _limit(chosen: int) -> int:

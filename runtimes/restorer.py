@@ -52,7 +52,7 @@ class Restorer(restorer.Restorer):
     ) -> Self:
         """Open the bundle folder `path` (None: the embedded one) on an engine.
 
-        `precision` None takes the bundle's first of each part, `threads` None as many as the
+        `precision` None takes the bundle's first of each component, `threads` None as many as the
         process was given. Chunks are computed side by side: on `ort` and `openvino` the result is
         the same to the bit for any number. `chunk_s` trades memory for the context that is
         computed twice, not the result.
@@ -64,15 +64,13 @@ class Restorer(restorer.Restorer):
         root = EMBEDDED_BUNDLE if path is None else arguments.path(path, "the bundle")
         runtime, count = runtime_of(backend), _threads(threads)
         manifest = _verified(root)
-        family, host = families.of(manifest)
-        chosen = [
-            pick(manifest.artifacts, name, runtime, precision, root) for name in family.names(host)
-        ]
+        _, host = families.of(manifest)
+        artifacts = chosen(manifest, runtime, precision, root)
         opened = cls(
-            {one.component: runtime.load(one, root, threads=count) for one in chosen},
+            {one.component: runtime.load(one, root, threads=count) for one in artifacts},
             host,
             chunk_s=arguments.seconds(chunk_s, "chunk_s"),
-            buckets=shared_buckets(chosen),
+            enumerated_frames=shared_frames(artifacts),
             wrap=wrap,
             workers=(count or processors.usable()) if side_by_side(runtime) else 1,
         )
@@ -154,28 +152,37 @@ def runtime_of(backend: str) -> Runtime:
     return known[backend]
 
 
+def chosen(
+    manifest: bundles.Manifest, runtime: Runtime, precision: str | None, root: Path
+) -> list[Artifact]:
+    """One artifact of every component of a model; raises as `pick` does."""
+    family, host = families.of(manifest)
+    return [pick(manifest.artifacts, name, runtime, precision, root) for name in family.names(host)]
+
+
 def pick(
     artifacts: Sequence[Artifact],
-    part: str,
+    component: str,
     runtime: Runtime,
     precision: str | None,
     root: Path = EMBEDDED_BUNDLE,
 ) -> Artifact:
-    """The first artifact of the part that the engine opens, in `precision` unless that is None.
+    """The first artifact of the component that the engine opens, in `precision` unless that is
+    None.
 
     Raises `IntegrityError` where the bundle in `root` has none at all for the engine, `UsageError`
     where it has none in this precision.
     """
-    own = [a for a in artifacts if a.component == part and a.format in runtime.FORMATS]
+    own = [a for a in artifacts if a.component == component and a.format in runtime.FORMATS]
     if not own:
         formats = " or ".join(runtime.FORMATS)
         way_out = _way_out(artifacts, runtime, root)
-        raise IntegrityError(f"the bundle holds no {part} as {formats}; {way_out}")
+        raise IntegrityError(f"the bundle holds no {component} as {formats}; {way_out}")
     for artifact in own:
         if precision in (None, artifact.precision):
             return artifact
     accepted = ", ".join(dict.fromkeys(a.precision for a in own))
-    raise UsageError(f"the bundle holds no {part} in {precision}; accepted: {accepted}")
+    raise UsageError(f"the bundle holds no {component} in {precision}; accepted: {accepted}")
 
 
 def _way_out(artifacts: Sequence[Artifact], runtime: Runtime, root: Path) -> str:
@@ -189,17 +196,19 @@ def _way_out(artifacts: Sequence[Artifact], runtime: Runtime, root: Path) -> str
     return f"make one that has it with: {command}"
 
 
-def shared_buckets(artifacts: Sequence[Artifact]) -> tuple[int, ...]:
+def shared_frames(artifacts: Sequence[Artifact]) -> tuple[int, ...]:
     """The numbers of frames that all the artifacts take, rising; none where any will do.
 
     Raises `IntegrityError` where they have no number in common.
     """
-    limited = [set(artifact.buckets) for artifact in artifacts if artifact.buckets]
+    limited = [
+        set(artifact.enumerated_frames) for artifact in artifacts if artifact.enumerated_frames
+    ]
     if not limited:
         return ()
     if shared := set.intersection(*limited):
         return tuple(sorted(shared))
-    raise IntegrityError("the parts of this bundle take no common number of frames")
+    raise IntegrityError("the components of this bundle take no common number of frames")
 
 
 def _verified(root: Path) -> bundles.Manifest:

@@ -1,4 +1,4 @@
-"""Fixtures: real clips, the command line, a model of tiny NumPy parts that obey the contract."""
+"""Fixtures: real clips, the command line, a model of tiny NumPy components."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import numpy as np
 import pytest
 import soundfile
@@ -22,6 +23,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
     from hiresldm.families.hiresldm.model import Model
+
+# How long an example takes says nothing here: the machine may be busy.
+hypothesis.settings.register_profile("anywhere", deadline=None)
+hypothesis.settings.load_profile("anywhere")
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 RATE_HZ = 48_000
@@ -80,7 +85,7 @@ def clip(tmp_path: Path) -> Clip:
 
 @pytest.fixture(scope="session")
 def embedded() -> Model:
-    """The model that comes with the package: one for all tests, so that a part is traced once."""
+    """The embedded model: one for all tests, so that a component is traced once."""
     from hiresldm.families.checkpoints import load
     from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
@@ -89,7 +94,7 @@ def embedded() -> Model:
 
 @pytest.fixture(scope="session")
 def toy_restorer() -> MakeRestorer:
-    """Makes a restorer whose parts look one frame around and use the latent and the noise."""
+    """Makes a restorer whose components look one frame around and use the latent and the noise."""
 
     def make(*, leaving: str = "", **sizes: Any) -> Restorer:
         runners = {

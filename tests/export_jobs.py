@@ -23,7 +23,7 @@ def component_of(model: Model, name: str) -> Component:
 def floor_db(name: str, precision: Precision, format_: str = "onnx") -> float:
     """How near to PyTorch a file must come."""
     where = {"component": name, "format": format_, "precision": precision}
-    return thresholds.load().floor("part_db", **where)
+    return thresholds.load().floor("component_db", **where)
 
 
 def job_of(

@@ -1,4 +1,4 @@
-"""The smallest model that has every part, for what would take long on a real one."""
+"""The smallest model that has every component, for what would take long on a real one."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""An adversary: it learns to tell restored speech from clean, and how that is corrected."""
+"""A discriminator: it learns to tell restored speech from clean, and how that is corrected."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from torch import Tensor, nn
 from ..families.hiresldm.torch_frontend import hann
 
 TOP_HZ = 20_000.0
-"""Critics look below this only: recordings differ above it for reasons that are not speech."""
+"""Discriminators look below this only: recordings differ above it for reasons that are not
+speech."""
 COMPRESSION = 0.3
 FLOOR = 1e-7
 """Power added to every bin before it is compressed: silences are alike."""
 
 
 @dataclass(frozen=True)
-class CriticSize:
+class DiscriminatorSize:
     """Channels of the layers, and (n_fft, hop) of every spectrogram that is looked at."""
 
     channels: tuple[int, ...]
@@ -27,17 +28,19 @@ class CriticSize:
     """How much of a crop is heard."""
 
 
-SMALL = CriticSize((16, 32, 32), ((2048, 512), (512, 128)), 24_000)
+SMALL = DiscriminatorSize((16, 32, 32), ((2048, 512), (512, 128)), 24_000)
 """For a CPU, where a large one costs more than all that it teaches."""
-LARGE = CriticSize((32, 64, 64, 64), ((2048, 512), (1024, 256), (512, 128), (256, 64)), 38_400)
+LARGE = DiscriminatorSize(
+    (32, 64, 64, 64), ((2048, 512), (1024, 256), (512, 128), (256, 64)), 38_400
+)
 
 
-def size_for(device: torch.device) -> CriticSize:
-    """The critic that a device bears."""
+def size_for(device: torch.device) -> DiscriminatorSize:
+    """The discriminator that a device bears."""
     return LARGE if device.type == "cuda" else SMALL
 
 
-class SpectrumCritic(nn.Module):
+class SpectrumDiscriminator(nn.Module):
     """Convolutions over one compressed spectrogram of waves (B, N); gives every layer's output."""
 
     def __init__(
@@ -76,26 +79,28 @@ class SpectrumCritic(nn.Module):
         return seen.transpose(2, 3).contiguous(memory_format=torch.channels_last)
 
 
-class Critic(nn.Module):
-    """One `SpectrumCritic` per resolution; scores for the critic and corrections for the rest."""
+class Discriminator(nn.Module):
+    """One `SpectrumDiscriminator` per resolution; scores for it and corrections for the rest."""
 
-    def __init__(self, size: CriticSize, sample_rate_hz: int) -> None:
+    def __init__(self, size: DiscriminatorSize, sample_rate_hz: int) -> None:
         super().__init__()
         self.samples = size.samples
-        self.critics = nn.ModuleList(
-            SpectrumCritic(size.channels, n_fft, hop, sample_rate_hz)
+        self.discriminators = nn.ModuleList(
+            SpectrumDiscriminator(size.channels, n_fft, hop, sample_rate_hz)
             for n_fft, hop in size.resolutions
         )
 
     def forward(self, wave: Tensor, bandwidth_hz: Tensor) -> list[list[Tensor]]:
-        return [critic(wave, bandwidth_hz) for critic in self.critics]
+        return [discriminator(wave, bandwidth_hz) for discriminator in self.discriminators]
 
     def losses(
         self, clean: Tensor, restored: Tensor, bandwidth_hz: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The critic's own hinge loss, and its adversarial and feature-matching ones of `restored`.
+        """The discriminator's own hinge loss, and its adversarial and feature-matching ones of
+        `restored`.
 
-        The first trains the critic alone, the others give it no gradient (Lim 2017, geometric GAN).
+        The first trains the discriminator alone, the others give it no gradient (Lim 2017,
+        geometric GAN).
         """
         frozen = {name: value.detach() for name, value in self.named_parameters()}
         real, made = self(clean, bandwidth_hz), self(restored.detach(), bandwidth_hz)

@@ -39,15 +39,17 @@ def begun(job: Job, stage: Stage, device: torch.device, *, resumed: bool) -> Rec
         "command": job.command,
         "date": date.today().isoformat(),
         "processes": devices.count(),
-        "parts": list(stage.parts),
-        "parameters": {n: sum(p.numel() for p in m.parameters()) for n, m in stage.parts.items()},
+        "components": list(stage.components),
+        "parameters": {
+            n: sum(p.numel() for p in m.parameters()) for n, m in stage.components.items()
+        },
         "data": {**index["facts"], "sha256": index["origin"]},
         "optimizer": optimizer.NAMES,
         "learning_rate": job.learning_rate,
         "batch": job.size * devices.count(),
         "crop_s": stage.seconds,
         "seed": job.seed,
-        "note": "against a critic" if stage.helpers else "",
+        "note": "against a discriminator" if stage.helpers else "",
     }
     before = earlier(job.out) or earlier(job.init)
     # A resumed run has told of itself already; it tells again.

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from ..families.checkpoints import save_part
+from ..families.checkpoints import save_component
 from . import devices
 from .data.chain import Chain
 from .devices import Captured, Feed, Precision
@@ -26,8 +26,9 @@ SAVE_EVERY_S = 300.0
 LOG_EVERY = 25
 VALIDATED = 4
 """Batches of validation speech whose loss is taken at every save."""
-ADVERSARIAL = frozenset({"critic", "fooled", "features"})
-"""Losses that move with a critic, so that they tell nothing of how far a training has come."""
+ADVERSARIAL = frozenset({"discriminator", "fooled", "features"})
+"""Losses that move with a discriminator, so that they tell nothing of how far a training has
+come."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,9 @@ class Trainer:
     ) -> None:
         """Weights go to `out`, the run's own state, logs and plot to a folder below it."""
         self.stage, self.schedule, self.out, self.valid = stage, schedule, out, valid
-        self.own = out / "-".join(stage.parts)
+        self.own = out / "-".join(stage.components)
         self.device = chain.sounds.device
-        self.module = nn.ModuleDict({**stage.parts, **stage.helpers}).to(self.device)
+        self.module = nn.ModuleDict({**stage.components, **stage.helpers}).to(self.device)
         for parameter in self.module.parameters():
             parameter.grad = torch.zeros_like(parameter)
         self.average = Average(self.module, schedule.ema)
@@ -168,7 +169,7 @@ class Trainer:
         total = 0.0
         for step in range(0, 2 * VALIDATED, 2):  # every other batch is made of earlier ones
             inputs = self.stage.inputs(valid, step)
-            # A critic's corrections come of gradients; nothing else needs any here.
+            # A discriminator's corrections come of gradients; nothing else needs any here.
             with self.precision(), torch.set_grad_enabled(bool(self.stage.helpers)):
                 losses = self.stage.outcome(*inputs).losses
             total += summed({name: float(value.detach()) for name, value in losses.items()})
@@ -196,9 +197,9 @@ class Trainer:
         self._bad.zero_()
         facts = {"step": str(self.state.step), "minutes": f"{self.state.trained_s / 60:.1f}"}
         averaged = self.average.module.get_submodule("")
-        for name in self.stage.parts:
-            part, path = averaged.get_submodule(name), self.out / f"{name}.safetensors"
-            save_part(part, self.stage.config, path, torch.float32, **facts)
+        for name in self.stage.components:
+            component, path = averaged.get_submodule(name), self.out / f"{name}.safetensors"
+            save_component(component, self.stage.config, path, torch.float32, **facts)
         partial = self.own / "state.partial"
         torch.save(self._saved(), partial)
         partial.rename(self.own / "state.pt")
@@ -225,5 +226,5 @@ class Trainer:
 
 
 def summed(losses: dict[str, float]) -> float:
-    """How far a model is from what it learns, whatever its critic makes of it."""
+    """How far a model is from what it learns, whatever its discriminator makes of it."""
     return sum(value for name, value in losses.items() if name not in ADVERSARIAL)

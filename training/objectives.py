@@ -1,4 +1,4 @@
-"""Losses as stages weigh them: of a recovered and of a restored spectrum, and of a critic."""
+"""Losses as stages weigh them: of a recovered and a restored spectrum, of a discriminator."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from torch import Tensor
 from ..families.hiresldm import torch_frontend as frontend
 from ..families.hiresldm.frontend import FrontEnd
 from . import losses
-from .discriminator import Critic
+from .discriminator import Discriminator
 from .loudness import loudness_loss
 
-ADVERSARY = 0.35
-"""Size of what a critic and its features each add to the gradient, as a share of the rest of it."""
+ADVERSARIAL_SHARE = 0.35
+"""Size of what a discriminator and its features each add to the gradient, as a share of the rest
+of it."""
 
 
 def recovery_losses(
@@ -53,8 +54,8 @@ def decoding_losses(
     }
 
 
-def judged(
-    critic: Critic,
+def adversarial_losses(
+    discriminator: Discriminator,
     restored: Tensor,
     objective: Tensor,
     clean: Tensor,
@@ -62,14 +63,15 @@ def judged(
     front: FrontEnd,
     weight: float,
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """What a critic makes of a restored spectrum: losses to be looked at, and what to minimise.
+    """What a discriminator makes of a restored spectrum: losses to be looked at, and what to
+    minimise.
 
     Its corrections are brought to `weight` times the gradient that `objective` has there, so that
     neither outgrows the other (as the adaptive weight of Esser 2021, VQGAN).
     """
-    heard = slice(0, min(clean.shape[1], critic.samples))
+    heard = slice(0, min(clean.shape[1], discriminator.samples))
     wave = frontend.istft(restored, front)[:, heard]
-    own, fooled, features = critic.losses(clean[:, heard], wave, bandwidth_hz)
+    own, fooled, features = discriminator.losses(clean[:, heard], wave, bandwidth_hz)
 
     def gradient(of: Tensor) -> Tensor:
         return torch.autograd.grad(of, restored, retain_graph=True)[0].detach()
@@ -80,5 +82,5 @@ def judged(
     correction = weight * torch.stack(list(scaled)).sum(0)
     # Its gradient is the correction; its value tells nothing.
     towards = (restored * correction).sum()
-    seen = {"critic": own, "fooled": fooled, "features": features}
+    seen = {"discriminator": own, "fooled": fooled, "features": features}
     return seen, objective + own + (towards - towards.detach())

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from ..core.errors import UsageError
 from ..core.sampler import ddim, timesteps
 from ..families.hiresldm.model import Model
 from .data.chain import Chain
-from .discriminator import Critic, CriticSize
-from .objectives import ADVERSARY, decoding_losses, judged, recovery_losses
+from .discriminator import Discriminator, DiscriminatorSize
+from .objectives import ADVERSARIAL_SHARE, adversarial_losses, decoding_losses, recovery_losses
 from .stages import FULL_BAND_HZ, Inputs, Losses, Outcome, crops_of, latent_noise, trained
 
 LATENT_WEIGHT = 0.5
@@ -23,7 +24,8 @@ POLISHED = ("recovery", "denoiser", "decoder")
 class PolishStage:
     """Half of a batch in one sampler step from noise, half in two; the gradient passes them all.
 
-    A critic stands against what errors alone would lead to: the mean of all that is possible.
+    A discriminator stands against what errors alone would lead to: the mean of all that is
+    possible.
     """
 
     def __init__(
@@ -32,14 +34,22 @@ class PolishStage:
         *,
         batch: int,
         seconds: float = 1.6,
-        parts: Sequence[str] = POLISHED,
-        critic: CriticSize | None = None,
+        components: Sequence[str] = POLISHED,
+        discriminator: DiscriminatorSize | None = None,
     ) -> None:
         self.config, self.batch, self.seconds = model.config, batch, seconds
+        if unknown := sorted(set(components) - set(POLISHED)):
+            raise UsageError(f"a polish has no {unknown[0]}; accepted: {', '.join(POLISHED)}")
         self.model = model
-        self.parts: Mapping[str, nn.Module] = trained(model, *parts)
-        self.critic = Critic(critic, model.config.front.sample_rate_hz) if critic else None
-        self.helpers: Mapping[str, nn.Module] = {"critic": self.critic} if self.critic else {}
+        self.components: Mapping[str, nn.Module] = trained(model, *components)
+        self.discriminator = (
+            Discriminator(discriminator, model.config.front.sample_rate_hz)
+            if discriminator
+            else None
+        )
+        self.helpers: Mapping[str, nn.Module] = (
+            {"discriminator": self.discriminator} if self.discriminator else {}
+        )
 
     def inputs(self, chain: Chain, step: int) -> Inputs:
         batch = crops_of(self, chain, step, least_hz=FULL_BAND_HZ)
@@ -49,29 +59,29 @@ class PolishStage:
     def outcome(self, *inputs: Tensor) -> Outcome:
         clean, damaged, bandwidth_hz, noise = inputs
         front, model = self.config.front, self.model
-        with torch.set_grad_enabled("recovery" in self.parts):
+        with torch.set_grad_enabled("recovery" in self.components):
             recovered = model.recovered(damaged)
         given = REACHING * recovered + (1 - REACHING) * recovered.detach()
         latent = self._sampled(model.latent(given), noise)
         restored = model.decoded(latent, given)
         losses = decoding_losses(restored, clean, bandwidth_hz, front)
         before = Outcome.of(losses | self._earlier(recovered, latent, clean, bandwidth_hz))
-        if self.critic is None:
+        if self.discriminator is None:
             return before
         decoded = Outcome.of(losses).objective
-        seen, objective = judged(
-            self.critic, restored, decoded, clean, bandwidth_hz, front, ADVERSARY
+        seen, objective = adversarial_losses(
+            self.discriminator, restored, decoded, clean, bandwidth_hz, front, ADVERSARIAL_SHARE
         )
         return Outcome(before.losses | seen, before.objective + objective - decoded)
 
     def _earlier(
         self, recovered: Tensor, latent: Tensor, clean: Tensor, bandwidth_hz: Tensor
     ) -> Losses:
-        """Errors of the parts before the decoder."""
+        """Errors of the components before the decoder."""
         with torch.no_grad():
             target = self.model.latent(self.model.spectrum(clean))
         losses = {"latent": LATENT_WEIGHT * (latent - target).abs().mean()}
-        if "recovery" not in self.parts:
+        if "recovery" not in self.components:
             return losses
         own = recovery_losses(recovered, clean, bandwidth_hz, self.config.front)
         return losses | {f"recovery_{name}": value for name, value in own.items()}

@@ -12,7 +12,7 @@ import torch
 
 from ..core.errors import IntegrityError, UsageError
 from ..core.weights import weights_file
-from ..families.checkpoints import load_part
+from ..families.checkpoints import load_component
 from ..families.hiresldm.components import NAMES
 from ..families.hiresldm.config import ModelConfig
 from ..families.hiresldm.model import Model
@@ -33,7 +33,7 @@ NEEDED = {
     "denoiser": ("recovery", "encoder"),
     "polish": NAMES,
 }
-"""Parts that a stage needs trained already."""
+"""Components that a stage needs trained already."""
 BATCHES = {"recovery": 24, "autoencoder": 24, "denoiser": 48, "polish": 12}
 CODED = 2
 """Codecs that half of the clips are heard through, each another time."""
@@ -51,15 +51,15 @@ class Job:
     seed: int = 0
     learning_rate: float = 1e-3
     init: Path | None = None
-    """Folder of trained parts to start from instead of from random weights."""
+    """Folder of trained components to start from instead of from random weights."""
     cache: Path | None = None
     """Folder of prepared speech; None: one in `out`."""
     device: str = devices.AUTO
     batch: int | None = None
     """Crops of a step in each process; None: the stage's own."""
-    critic: bool = True
-    """Whether a polish learns against a critic."""
-    parts: tuple[str, ...] = POLISHED
+    discriminator: bool = True
+    """Whether a polish learns against a discriminator."""
+    components: tuple[str, ...] = POLISHED
     """What a polish trains."""
     command: str = ""
 
@@ -90,13 +90,15 @@ def train(job: Job, *, resume: bool, quiet: bool) -> State:
 
 
 def stage_of(job: Job, model: Model, device: torch.device) -> Stage:
-    """The stage that a job is about, on a model's parts."""
-    critic = size_for(device) if job.critic else None
+    """The stage that a job is about, on a model's components."""
+    discriminator = size_for(device) if job.discriminator else None
     makers: dict[str, Callable[[], Stage]] = {
         "recovery": lambda: RecoveryStage(model, batch=job.size),
         "autoencoder": lambda: AutoencoderStage(model, batch=job.size),
         "denoiser": lambda: DenoiserStage(model, batch=job.size),
-        "polish": lambda: PolishStage(model, batch=job.size, parts=job.parts, critic=critic),
+        "polish": lambda: PolishStage(
+            model, batch=job.size, components=job.components, discriminator=discriminator
+        ),
     }
     return makers[job.stage]()
 
@@ -127,7 +129,7 @@ def sounds_of(data: Path, split: str, cache: Path, device: torch.device) -> Soun
 
 def _chain(job: Job, split: str, device: torch.device) -> Chain:
     return Chain(
-        sounds_of(job.data, split, _cache(job), device), seed=job.seed, part=devices.rank()
+        sounds_of(job.data, split, _cache(job), device), seed=job.seed, rank=devices.rank()
     )
 
 
@@ -149,28 +151,28 @@ def _model(job: Job) -> Model:
     except OSError as error:
         raise UsageError(f"{job.out}: cannot be written to: {error}") from error
     model = Model(job.config)
-    for part in NAMES:
-        if (path := _found(job, part)) is not None:
-            load_part(model.get_submodule(part), path)
-            own = job.out / f"{part}.safetensors"
+    for component in NAMES:
+        if (path := _found(job, component)) is not None:
+            load_component(model.get_submodule(component), path)
+            own = job.out / f"{component}.safetensors"
             if devices.rank() == 0 and not own.exists():
                 shutil.copyfile(path, own)
-        elif part in NEEDED[job.stage]:
+        elif component in NEEDED[job.stage]:
             raise UsageError(
-                f"{job.out / part}.safetensors is missing: train its stage into the same --out "
-                "first, or name a folder of trained parts as --init"
+                f"{job.out / component}.safetensors is missing: train its stage into this --out "
+                "first, or name a folder of trained components as --init"
             )
     return model
 
 
-def _found(job: Job, part: str) -> Path | None:
-    own = job.out / f"{part}.safetensors"
+def _found(job: Job, component: str) -> Path | None:
+    own = job.out / f"{component}.safetensors"
     if own.exists():
         return own
     if job.init is None:
         return None
     with suppress(IntegrityError):
-        return weights_file(job.init, part)
+        return weights_file(job.init, component)
     return None
 
 

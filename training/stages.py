@@ -44,8 +44,8 @@ class Stage(Protocol):
     """One thing to train."""
 
     config: ModelConfig
-    parts: Mapping[str, nn.Module]
-    """Parts to train and to save, by the name of their file."""
+    components: Mapping[str, nn.Module]
+    """Components to train and to save, by the name of their file."""
     helpers: Mapping[str, nn.Module]
     """Modules trained beside them that are of no use afterwards."""
     batch: int
@@ -73,9 +73,9 @@ def crops_of(stage: Stage, chain: Chain, step: int, *, least_hz: float) -> Batch
 
 
 def trained(model: Model, *names: str) -> dict[str, nn.Module]:
-    """Parts of a model that are to be trained; all others of it are frozen."""
-    for name, part in model.named_children():
-        part.requires_grad_(requires_grad=name in names)
+    """Components of a model that are to be trained; all others of it are frozen."""
+    for name, component in model.named_children():
+        component.requires_grad_(requires_grad=name in names)
     return {name: model.get_submodule(name) for name in names}
 
 
@@ -85,7 +85,7 @@ class RecoveryStage:
     def __init__(self, model: Model, *, batch: int, seconds: float = 2.0) -> None:
         self.config, self.batch, self.seconds = model.config, batch, seconds
         self.model = model
-        self.parts: Mapping[str, nn.Module] = trained(model, "recovery")
+        self.components: Mapping[str, nn.Module] = trained(model, "recovery")
         self.helpers: Mapping[str, nn.Module] = {}
 
     def inputs(self, chain: Chain, step: int) -> Inputs:
@@ -108,7 +108,7 @@ class AutoencoderStage:
     def __init__(self, model: Model, *, batch: int, seconds: float = 1.6) -> None:
         self.config, self.batch, self.seconds = model.config, batch, seconds
         self.model = model
-        self.parts: Mapping[str, nn.Module] = trained(model, "encoder", "decoder")
+        self.components: Mapping[str, nn.Module] = trained(model, "encoder", "decoder")
         self.helpers: Mapping[str, nn.Module] = {}
 
     def inputs(self, chain: Chain, step: int) -> Inputs:
@@ -136,7 +136,7 @@ class DenoiserStage:
     def __init__(self, model: Model, *, batch: int, seconds: float = 2.4) -> None:
         self.config, self.batch, self.seconds = model.config, batch, seconds
         self.model = model
-        self.parts: Mapping[str, nn.Module] = trained(model, "denoiser")
+        self.components: Mapping[str, nn.Module] = trained(model, "denoiser")
         self.helpers: Mapping[str, nn.Module] = {}
 
     def inputs(self, chain: Chain, step: int) -> Inputs:

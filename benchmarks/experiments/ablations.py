@@ -24,8 +24,8 @@ from ...families.hiresldm.frontend import FrontEnd, istft, stft
 from ...runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 from .. import provenance, report
 from ..quality import evaluation as quality
-from ..quality import scores
 from ..quality.evaluation import System
+from ..quality.metrics import scores
 from ..quality.testset import pairs
 
 ITERATIONS = 32
@@ -67,16 +67,16 @@ def main(ablation: str, data: Path, out: Path) -> None:
     """Score an ablation's variants and write the rows; raises `UsageError` for one unknown."""
     if ablation not in ABLATIONS:
         raise UsageError(f"there is no ablation {ablation!r}; accepted: {', '.join(ABLATIONS)}")
-    judges = scores.choose(METRICS, referenced=True)
-    scores.require(judges)
+    scorers = scores.choose(METRICS, referenced=True)
+    scores.require(scorers)
     systems = ABLATIONS[ablation]()
     drawn = pairs(data, SPLITS[ablation], seed=SEED, per_class=PER_CLASS)
-    scored = quality.evaluate(quality.render(drawn, systems), systems, judges, workers=1)
+    scored = quality.evaluate(quality.render(drawn, systems), systems, scorers, workers=1)
     clips = [clip for clips in scored for clip in clips]
     result = {
         "rows": quality.rows(clips, seed=SEED),
         "model": provenance.model(EMBEDDED_BUNDLE),
-        "versions": provenance.versions(scores.packages(judges)),
+        "versions": provenance.versions(scores.packages(scorers)),
         "command": f"python -m hiresldm.benchmarks.experiments.ablations {ablation} DATA {out}",
     }
     report.write(result, out)

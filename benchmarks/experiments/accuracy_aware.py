@@ -1,6 +1,8 @@
-"""NNCF's accuracy control, for a comparison: activations and weights as int8 where a part bears it.
+"""NNCF's accuracy control, for a comparison: activations and weights as int8 where a component
+bears it.
 
-It makes int8 of every layer, and takes layers back, the worst first, until a part is near enough.
+It makes int8 of every layer, and takes layers back, the worst first, until a component is near
+enough.
 """
 
 from __future__ import annotations
@@ -23,31 +25,35 @@ from ...families.checkpoints import Model
 from ...runtimes import on_openvino, on_torch
 
 SEEN = 28
-"""Captured calls of a part: every other one sets ranges, the rest judge."""
+"""Captured calls of a component: every other one sets ranges, the rest judge."""
 NEAR_DB, PERFECT_DB = 30.0, 60.0
-"""What a part must reach, and from where on nearer does not count (float32 has twice as much)."""
+"""What a component must reach, and from where on nearer does not count (float32 has twice as
+much)."""
 
 
-def controlled(model: Model, calibration: Calibration) -> tuple[Restorer, int]:
-    """The chain over OpenVINO with every part so quantized, and the bytes of all its constants."""
+def accuracy_aware(model: Model, calibration: Calibration) -> tuple[Restorer, int]:
+    """The pipeline over OpenVINO, every component so quantized, and the bytes of its constants."""
     made = {
-        part.name: controlled_part(
-            part, model.get_submodule(part.name), calibration.spaced(part.name, SEEN), NEAR_DB
+        component.name: accuracy_aware_component(
+            component,
+            model.get_submodule(component.name),
+            calibration.spaced(component.name, SEEN),
+            NEAR_DB,
         )
-        for part in model.components
+        for component in model.components
     }
     size = sum(held for _, held in made.values())
     return restorer_of(model, lambda name, _: made[name][0]), size
 
 
-def controlled_part(
+def accuracy_aware_component(
     component: Component, module: nn.Module, captured: Sequence[Arrays], near_db: float
 ) -> tuple[Runner, int]:
-    """One part with at least `near_db` against PyTorch on the calls held out, and its bytes."""
+    """One component at `near_db` or nearer on the calls held out, and its bytes."""
     import nncf
 
     run, name = on_torch.runner(component, module), component.outputs[0].name
-    judged = [(dict(arrays), run(arrays)[name]) for arrays in captured[1::2]]
+    validation = [(dict(arrays), run(arrays)[name]) for arrays in captured[1::2]]
 
     def nearness_db(compiled: Any, items: Iterable[tuple[Arrays, np.ndarray]]) -> float:
         pairs = [(expected, compiled(dict(arrays))[name]) for arrays, expected in items]
@@ -60,7 +66,7 @@ def controlled_part(
         quantized = nncf.quantize_with_accuracy_control(
             converted(trace(component, module)[0]),
             nncf.Dataset([dict(arrays) for arrays in captured[::2]]),
-            nncf.Dataset(judged, lambda pair: pair[0]),
+            nncf.Dataset(validation, lambda pair: pair[0]),
             nearness_db,
             max_drop=PERFECT_DB - near_db,
             drop_type=nncf.DropType.ABSOLUTE,

@@ -30,7 +30,7 @@ from ...runtimes.restorer import EMBEDDED_BUNDLE
 from .. import provenance, report
 
 USED = 28
-"""Captured calls of a part that are used at most: half for the ranges, half to judge them."""
+"""Captured calls of a component that are used at most: half for the ranges, half to judge them."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ METHODS = (
 
 @dataclass(frozen=True)
 class Compared:
-    """One method on one part: `snr_db` against PyTorch on the inputs held out.
+    """One method on one component: `snr_db` against PyTorch on the inputs held out.
 
     `changed` is the share of tensors whose range is not the one of the first method: at 0 the
     method had no effect.
@@ -68,16 +68,16 @@ class Compared:
 
 
 def compare(model: Model, calibration: Calibration) -> Iterator[Compared]:
-    """Every method on every part."""
+    """Every method on every component."""
     for component in model.components:
         inputs = calibration.spaced(component.name, USED)
-        yield from compare_part(component, model.get_submodule(component.name), inputs)
+        yield from compare_component(component, model.get_submodule(component.name), inputs)
 
 
-def compare_part(
+def compare_component(
     component: Component, module: nn.Module, inputs: Sequence[Arrays]
 ) -> Iterator[Compared]:
-    """Every method on one part: ranges from each other input, judged on the rest."""
+    """Every method on one component: ranges from each other input, judged on the rest."""
     import onnx
 
     run, name = on_torch.runner(component, module), component.outputs[0].name

@@ -25,9 +25,9 @@ from ...training.data.kinds import waves_of
 from ...training.data.material import Material, assemble
 from .. import provenance, report
 from ..quality import evaluation as quality
-from ..quality import scores
 from ..quality.evaluation import System
-from ..quality.scores import Scorer
+from ..quality.metrics import scores
+from ..quality.metrics.scores import Scorer
 from ..quality.systems import recover, round_trip
 from ..quality.testset import Pair, by_turns, undamaged
 from .ablations import altering
@@ -90,25 +90,25 @@ def systems() -> list[System]:
     means = Restorer.load(wrap=lambda name, run: mean_of(run, DRAWN) if name == "denoiser" else run)
     recovered = Restorer.load(wrap=altering("denoiser", lambda given, made: given["condition"][0]))
 
-    def chain(name: str, restorer: Restorer, steps: int) -> System:
+    def pipeline(name: str, restorer: Restorer, steps: int) -> System:
         return System(name, steps, lambda p: restorer(p.damaged, RATE_HZ, steps=steps, seed=SEED))
 
     return [
         System("input", None, lambda pair: pair.damaged),
         System("recovery", None, lambda pair: recover(plain, pair.damaged)),
-        chain("recovered latent, decoded", recovered, 1),
-        chain(f"mean of {DRAWN} draws", means, 1),
-        *(chain("draw", plain, steps) for steps in sorted(plain.host.schedules)),
+        pipeline("recovered latent, decoded", recovered, 1),
+        pipeline(f"mean of {DRAWN} draws", means, 1),
+        *(pipeline("draw", plain, steps) for steps in sorted(plain.host.schedules)),
         System("clean latent, decoded", None, lambda p: round_trip(plain, p.damaged, p.reference)),
     ]
 
 
 def main(data: Path, out: Path) -> None:
     """Score every system on both kinds, measure the spread of draws, and write the rows."""
-    judges = (*scores.choose(METRICS, referenced=True), Scorer("top", {}, top_level))
-    scores.require(judges)
+    scorers = (*scores.choose(METRICS, referenced=True), Scorer("top", {}, top_level))
+    scores.require(scorers)
     drawn, compared = list(pairs(data)), systems()
-    scored = quality.evaluate(quality.render(drawn, compared), compared, judges, workers=2)
+    scored = quality.evaluate(quality.render(drawn, compared), compared, scorers, workers=2)
     clips = [clip for clips in scored for clip in clips]
     restorer = Restorer.load()
     apart: dict[str, list[float]] = {}
@@ -118,7 +118,7 @@ def main(data: Path, out: Path) -> None:
         "rows": quality.rows(clips, seed=SEED),
         "draws_apart_db": {kind: round(float(np.mean(all_)), 2) for kind, all_ in apart.items()},
         "model": provenance.model(EMBEDDED_BUNDLE),
-        "versions": provenance.versions(scores.packages(judges)),
+        "versions": provenance.versions(scores.packages(scorers)),
         "command": f"python -m hiresldm.benchmarks.experiments.draws DATA {out}",
     }
     report.write(result, out)

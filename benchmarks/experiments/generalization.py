@@ -26,7 +26,7 @@ from ...training.data.noises import unit
 from .. import provenance, report
 from ..peers.load import peers_of
 from ..quality import evaluation as quality
-from ..quality import scores
+from ..quality.metrics import scores
 from ..quality.systems import load, systems_of, variants
 from ..quality.testset import Pair
 
@@ -40,18 +40,18 @@ EMBEDDED = "embedded"
 
 
 def main(data: Path, out: Path, *bundles: str) -> None:
-    """Score recovery and whole chains on every kind of pair, and write the rows."""
-    judges = scores.choose(METRICS, referenced=True)
-    scores.require(judges)
+    """Score recovery and whole pipelines on every kind of pair, and write the rows."""
+    scorers = scores.choose(METRICS, referenced=True)
+    scores.require(scorers)
     models = variants([f"{EMBEDDED}={EMBEDDED_BUNDLE}", *bundles], [], [])
     restorers = {one.name: load(one, threads=None) for one in models}
     systems = systems_of(restorers, [], peers_of(PEERS), seed=SEED, referenced=False)
-    scored = quality.evaluate(quality.render(pairs(data), systems), systems, judges, workers=2)
+    scored = quality.evaluate(quality.render(pairs(data), systems), systems, scorers, workers=2)
     clips = [clip for clips in scored for clip in clips]
     result = {
         "rows": quality.rows(clips, seed=SEED),
         "models": {one.name: provenance.model(one.bundle) for one in models if one.bundle},
-        "versions": provenance.versions(scores.packages(judges)),
+        "versions": provenance.versions(scores.packages(scorers)),
         "command": " ".join(
             ["python -m hiresldm.benchmarks.experiments.generalization", *sys.argv[1:]]
         ),

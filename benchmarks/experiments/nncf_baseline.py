@@ -26,15 +26,15 @@ from ...export.writers.quiet import quiet
 from ...export.writers.to_openvino import converted
 from ...export.writers.tracing import trace
 from ...families.checkpoints import Model, load
-from ...parity.evaluator import Budget, Listener
+from ...parity.evaluator import Budget, TrialEvaluator
 from ...runtimes.restorer import EMBEDDED_BUNDLE
 from .. import provenance, report
 from ..quality.testset import pairs
-from .accuracy_aware import controlled
+from .accuracy_aware import accuracy_aware
 
 SEED = 0
 SEEN = 16
-"""Captured calls of a part that NNCF measures its layers on."""
+"""Captured calls of a component that NNCF measures its layers on."""
 HALVINGS = 5
 """Shares of int4 weights that are tried, ever nearer to the bytes asked for."""
 _KINDS = {"i4": Precision.INT4, "i8": Precision.INT8}
@@ -43,20 +43,20 @@ _KINDS = {"i4": Precision.INT4, "i8": Precision.INT8}
 def nncf_mix(model: Model, calibration: Calibration, size: int) -> Layers:
     """int4 or int8 for every layer, by NNCF's own sensitivities, nearest to `size` bytes in all.
 
-    The share of int4 weights is the same in every part, as NNCF sees one part at a time.
+    The share of int4 weights is the same in every component, as NNCF sees one component at a time.
     """
-    parts = [_part(component, model, calibration) for component in model.components]
+    components = [_component(component, model, calibration) for component in model.components]
     low, high = 0.0, 1.0
-    mixes = []
+    found = []
     for _ in range(HALVINGS):
         share = (low + high) / 2
-        mixes.append(_mix(model, parts, share))
-        low, high = (share, high) if model_bytes(model, mixes[-1]) > size else (low, share)
-    return min(mixes, key=lambda layers: abs(model_bytes(model, layers) - size))
+        found.append(_mix(model, components, share))
+        low, high = (share, high) if model_bytes(model, found[-1]) > size else (low, share)
+    return min(found, key=lambda layers: abs(model_bytes(model, layers) - size))
 
 
 @dataclass(frozen=True)
-class _Part:
+class _Component:
     name: str
     graph: Any
     owners: Mapping[bytes, str]
@@ -64,26 +64,28 @@ class _Part:
     captured: list[dict[str, np.ndarray]]
 
 
-def _part(component: Component, model: Model, calibration: Calibration) -> _Part:
+def _component(component: Component, model: Model, calibration: Calibration) -> _Component:
     module = model.get_submodule(component.name)
     weights = {path: layer.array() for path, layer in quantizable(module).items()}
     owners = {_key(w): path for path, weight in weights.items() for w in (weight, weight.T)}
     captured = [dict(one) for one in calibration.spaced(component.name, SEEN)]
-    return _Part(component.name, trace(component, module)[0], owners, captured)
+    return _Component(component.name, trace(component, module)[0], owners, captured)
 
 
-def _mix(model: Model, parts: Sequence[_Part], share: float) -> Layers:
+def _mix(model: Model, components: Sequence[_Component], share: float) -> Layers:
     chosen = uniform(model, Precision.INT8)
-    for part in parts:
-        chosen |= {f"{part.name}.{path}": kind for path, kind in _compressed(part, share)}
+    for component in components:
+        chosen |= {f"{component.name}.{path}": kind for path, kind in _compressed(component, share)}
     return chosen
 
 
-def _compressed(part: _Part, share: float) -> Iterator[tuple[str, Precision]]:
+def _compressed(component: _Component, share: float) -> Iterator[tuple[str, Precision]]:
     import nncf
 
-    model = converted(part.graph)
-    layers = {m.get_friendly_name(): part.owners[_key(_source(m).data)] for m in _products(model)}
+    model = converted(component.graph)
+    layers = {
+        m.get_friendly_name(): component.owners[_key(_source(m).data)] for m in _products(model)
+    }
     with quiet("nncf"):
         nncf.compress_weights(
             model,
@@ -93,8 +95,8 @@ def _compressed(part: _Part, share: float) -> Iterator[tuple[str, Precision]]:
             all_layers=True,
             backup_mode=nncf.BackupMode.INT8_SYM,
             sensitivity_metric=nncf.SensitivityMetric.MAX_ACTIVATION_VARIANCE,
-            dataset=nncf.Dataset(part.captured),
-            subset_size=len(part.captured),
+            dataset=nncf.Dataset(component.captured),
+            subset_size=len(component.captured),
             advanced_parameters=nncf.AdvancedCompressionParameters(
                 group_size_fallback_mode=nncf.GroupSizeFallbackMode.IGNORE
             ),
@@ -125,17 +127,17 @@ def _source(product: Any) -> Any:
 def main(data: Path, calibration: Path, out: Path) -> None:
     """Score what NNCF and the search choose for the embedded model, and write the rows."""
     model, captured = load(EMBEDDED_BUNDLE), store.load(calibration)
-    heard = list(pairs(data, "valid", seed=SEED, per_class=1))
-    listener = Listener(model, heard, Budget.usual(), steps=1, seed=SEED)
+    clips = list(pairs(data, "valid", seed=SEED, per_class=1))
+    evaluator = TrialEvaluator(model, clips, Budget.usual(), steps=1, seed=SEED)
     ends = [model_bytes(model, uniform(model, kind)) for kind in (Precision.INT8, Precision.INT4)]
     own = descent(model, list(measure(model, captured)))
     ours = min(own, key=lambda layers: abs(model_bytes(model, layers) - sum(ends) / 2))
     size = model_bytes(model, ours)
-    rows = [listener("search", ours), listener("NNCF", nncf_mix(model, captured, size))]
-    restorer, controlled_size = controlled(model, captured)
-    rows.append(listener.heard("NNCF's accuracy control, w8a8", restorer, controlled_size, {}))
+    rows = [evaluator("search", ours), evaluator("NNCF", nncf_mix(model, captured, size))]
+    restorer, accuracy_aware_size = accuracy_aware(model, captured)
+    rows.append(evaluator.of("NNCF's accuracy control, w8a8", restorer, accuracy_aware_size, {}))
     command = f"python -m {__spec__.name} $DATA CALIBRATION OUT"
-    result = {"mixes": [asdict(row) for row in rows], "command": command}
+    result = {"trials": [asdict(row) for row in rows], "command": command}
     report.write(result | {"machine": provenance.machine()}, out)
 
 

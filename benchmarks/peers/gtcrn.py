@@ -11,7 +11,7 @@ import soxr
 
 from ...core.audio import RATE_HZ
 from ...core.spec import Array
-from ..rates import JUDGED_HZ as OWN_HZ
+from ..rates import METRIC_HZ as OWN_HZ
 from ..rates import at_16_khz
 from .spectra import overlap_add, session
 

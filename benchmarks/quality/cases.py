@@ -11,10 +11,10 @@ from typing import Any, cast
 from torch import nn
 
 from ...core.audio import RATE_HZ
-from ...core.sampler import Sample, ddim, multistep, timesteps
+from ...core.sampler import Sample, ddim, dpmpp_2m, timesteps
 from ...core.spec import Array, Runner
-from ...distill.shortcut import PART, OnGrid, TwoTimeDenoiser
-from ...families.checkpoints import Model, load, load_part
+from ...distill.shortcut import COMPONENT, OnGrid, TwoTimeDenoiser
+from ...families.checkpoints import Model, load, load_component
 from ...families.hiresldm.config import ModelConfig
 from ...families.hiresldm.host import Host, schedules
 from ...runtimes import on_torch
@@ -30,7 +30,7 @@ SECOND_ORDER_STEPS = (4, 8, 16, 32)
 STUDENT_STEPS = (1, 2, 4)
 WARM_START = 0.5
 TEACHER, REGRESSOR = "teacher", "regressor"
-DDIM, MULTISTEP, WARM = "ddim", "multistep", "ddim, warm start"
+DDIM, DPMPP_2M, WARM = "ddim", "dpmpp_2m", "ddim, warm start"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,14 +57,14 @@ class Case:
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class SeededCase:
     """A case with one seed."""
 
     case: Case
     seed: int
 
     def system(self, run: Callable[[Pair], Array] | None = None) -> System:
-        """The trial as a system to be scored; `run` replaces plain restoring."""
+        """The one_seed as a system to be scored; `run` replaces plain restoring."""
         name = f"{self.case.system}, {self.case.sampler}, seed {self.seed}"
         return System(name, self.case.steps, run or self.restore)
 
@@ -78,7 +78,7 @@ def teacher_cases(folder: Path, memory: Memory) -> list[Case]:
     made = _Maker(load(folder), memory)
     return [
         *(made.case(TEACHER, DDIM, n, ddim) for n in TEACHER_STEPS),
-        *(made.case(TEACHER, MULTISTEP, n, multistep) for n in SECOND_ORDER_STEPS),
+        *(made.case(TEACHER, DPMPP_2M, n, dpmpp_2m) for n in SECOND_ORDER_STEPS),
         *(made.case(TEACHER, WARM, n, ddim, start=WARM_START) for n in STUDENT_STEPS),
     ]
 
@@ -93,10 +93,10 @@ def student_cases(name: str, folder: Path, memory: Memory) -> list[Case]:
     model = load(folder)
     made = _Maker(model, memory)
     cases = [made.case(name, DDIM, n, ddim) for n in STUDENT_STEPS]
-    if not (folder / f"{PART}.safetensors").exists():
+    if not (folder / f"{COMPONENT}.safetensors").exists():
         return cases
     network = TwoTimeDenoiser(cast("ModelConfig", model.config))
-    load_part(network, folder / f"{PART}.safetensors")
+    load_component(network, folder / f"{COMPONENT}.safetensors")
     return [
         *cases,
         *(
@@ -112,11 +112,13 @@ class _Maker:
     def __init__(self, model: Model, memory: Memory) -> None:
         self._host = cast("Host", model.config.host)
         self._runners = on_torch.runners(model)
-        self._sampled = next(part for part in model.components if part.per_step)
-        before = takewhile(lambda part: not part.per_step, model.components)
+        self._sampled = next(component for component in model.components if component.per_step)
+        before = takewhile(lambda component: not component.per_step, model.components)
         self._remembering = self._runners | {
-            part.name: memory.remembering(self._runners[part.name], model.get_submodule(part.name))
-            for part in before
+            component.name: memory.remembering(
+                self._runners[component.name], model.get_submodule(component.name)
+            )
+            for component in before
         }
 
     def case(
@@ -147,6 +149,8 @@ def _sampling_by(sample: Sample[Array]) -> type[Host]:
     return type("Host", (Host,), {"sample": staticmethod(sample)})
 
 
-def trials(cases: Iterable[Case], seeds: Sequence[int]) -> list[Trial]:
+def seeded(cases: Iterable[Case], seeds: Sequence[int]) -> list[SeededCase]:
     """Every case with every seed; one seed where it makes no difference."""
-    return [Trial(case, seed) for case in cases for seed in (seeds if case.noisy else seeds[:1])]
+    return [
+        SeededCase(case, seed) for case in cases for seed in (seeds if case.noisy else seeds[:1])
+    ]

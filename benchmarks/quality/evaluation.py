@@ -14,7 +14,7 @@ import numpy as np
 from ...core.errors import ToolkitError
 from ...core.spec import Array
 from ...training.data.kinds import CLEAN
-from .scores import Scorer, score
+from .metrics.scores import Scorer, score
 from .testset import Pair
 
 ALL = "all"

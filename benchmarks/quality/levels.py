@@ -1,7 +1,7 @@
 """Does the level matter? `python -m hiresldm.benchmarks.quality.levels DATA OUT` asks the model.
 
 The same sentence at many levels, after a louder one, and after a clap, clean and under noise. Every
-result is divided by the sentence's gain and judged as the one at -20 LUFS is.
+result is divided by the sentence's gain and scored as the one at -20 LUFS is.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ...training.data.material import assemble
 from ...training.data.noises import Noises
 from .. import provenance, report
 from ..report import Row
-from . import scores
+from .metrics import scores
 from .testset import Pair, by_turns, undamaged
 
 CLIPS, SECONDS, SEED = 8, 4, 0
@@ -52,20 +52,20 @@ class Case:
 
 
 def main(data: Path, out: Path) -> None:
-    """Restore and judge every case of every clip, and write the scores."""
+    """Restore and score every case of every clip, and write the scores."""
     check_target(out)
-    judges = scores.choose(METRICS, referenced=True)
-    scores.require(judges)
+    scorers = scores.choose(METRICS, referenced=True)
+    scores.require(scorers)
     restorer = Restorer.load()
     clips = [
         row
         for pair in pairs(data)
-        for row in judged(lambda wave: restorer(wave, RATE_HZ), pair, judges)
+        for row in scored(lambda wave: restorer(wave, RATE_HZ), pair, scorers)
     ]
     result = {
         "clips": clips,
         "model": provenance.model(EMBEDDED_BUNDLE),
-        "versions": provenance.versions(scores.packages(judges)),
+        "versions": provenance.versions(scores.packages(scorers)),
         "command": " ".join(["python -m hiresldm.benchmarks.quality.levels", *sys.argv[1:]]),
     }
     report.write(result, out)
@@ -87,15 +87,15 @@ def pairs(data: Path) -> Iterator[Pair]:
         yield replace(clean, kind="noise", kinds=("noise",), damaged=noisy[0].numpy())
 
 
-def judged(
-    restore: Callable[[Array], Array], pair: Pair, judges: Sequence[scores.Scorer]
+def scored(
+    restore: Callable[[Array], Array], pair: Pair, scorers: Sequence[scores.Scorer]
 ) -> Iterator[dict[str, Any]]:
     """The scores of every case of a clip; `restore` takes and gives waves (N,) at 48 kHz."""
     loudness_lufs = measure([pair.damaged[:, None]], 1, RATE_HZ)[0]
     for case in cases(pair.damaged * _gain(USUAL_LUFS - loudness_lufs)):
         gain = _gain(case.level_lufs - loudness_lufs)
         heard = np.concatenate([case.before, pair.damaged * gain])
-        values = scores.score(pair, restore(heard)[len(case.before) :] / gain, judges)
+        values = scores.score(pair, restore(heard)[len(case.before) :] / gain, scorers)
         yield {
             "input": pair.kind,
             "speaker": pair.speaker,

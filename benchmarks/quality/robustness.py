@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core.audio import RATE_HZ
 from ...core.spec import Array
-from .cases import Case, Trial
+from .cases import Case, SeededCase
 from .evaluation import ClipScores, Rendering
 from .testset import Pair
 
@@ -37,19 +37,19 @@ class Faults:
 class SeedWatch:
     """Looks at the waves of several seeds on their way to being scored."""
 
-    def __init__(self, trials: Sequence[Trial]) -> None:
-        self.trials = trials
+    def __init__(self, seeded: Sequence[SeededCase]) -> None:
+        self.seeded = seeded
         self.faults: dict[Case, Faults] = defaultdict(Faults)
-        self.systems = [trial.system(self._counted(trial)) for trial in trials]
+        self.systems = [one_seed.system(self._counted(one_seed)) for one_seed in seeded]
 
     def watch(self, renderings: Iterable[Rendering]) -> Iterator[Rendering]:
         """The renderings, unchanged, once their levels are compared."""
         for rendering in renderings:
-            for case in dict.fromkeys(trial.case for trial in self.trials):
+            for case in dict.fromkeys(one_seed.case for one_seed in self.seeded):
                 own = [
                     wave
-                    for trial, wave in zip(self.trials, rendering.candidates, strict=True)
-                    if trial.case is case
+                    for one_seed, wave in zip(self.seeded, rendering.candidates, strict=True)
+                    if one_seed.case is case
                 ]
                 self._compare(self.faults[case], own)
             yield rendering
@@ -57,19 +57,19 @@ class SeedWatch:
     def rows(self, scored: Sequence[Sequence[ClipScores]]) -> list[dict[str, Any]]:
         """One row per case: its faults, and for every metric what its mean over clips does."""
         made = []
-        for case in dict.fromkeys(trial.case for trial in self.trials):
-            own = [i for i, trial in enumerate(self.trials) if trial.case is case]
+        for case in dict.fromkeys(one_seed.case for one_seed in self.seeded):
+            own = [i for i, one_seed in enumerate(self.seeded) if one_seed.case is case]
             about = {**case.about, "seeds": len(own), "count": len(scored)}
             made.append(about | vars(self.faults[case]) | _spreads(scored, own))
         return made
 
-    def _counted(self, trial: Trial) -> Callable[[Pair], Array]:
+    def _counted(self, one_seed: SeededCase) -> Callable[[Pair], Array]:
         """Restoring that counts waves that are not finite, and goes on."""
 
         def run(pair: Pair) -> Array:
-            made = trial.restore(pair)
+            made = one_seed.restore(pair)
             if not np.isfinite(made).all():
-                self.faults[trial.case].not_finite += 1
+                self.faults[one_seed.case].not_finite += 1
             return np.nan_to_num(made, nan=0.0, posinf=0.0, neginf=0.0)
 
         return run

@@ -22,15 +22,15 @@ from .cases import (
     REGRESSOR,
     TEACHER,
     Case,
-    Trial,
+    SeededCase,
     regressor_cases,
+    seeded,
     student_cases,
     teacher_cases,
-    trials,
 )
 from .evaluation import ClipScores, evaluate, interval, render
+from .metrics.scores import Scorer
 from .robustness import STEPS, SeedWatch
-from .scores import Scorer
 from .tables import measured
 from .testset import Pair
 
@@ -55,7 +55,7 @@ class Contest:
     """Folders by name; seeds are looked at closely for the first."""
     pairs: Sequence[Pair]
     """Of each kind of damage equally many, in turn."""
-    judges: Sequence[Scorer]
+    scorers: Sequence[Scorer]
     seed: int
     workers: int
 
@@ -75,11 +75,11 @@ def compare(
     cases += regressor_cases(contest.regressor, memory) if contest.regressor else []
     for name, folder in contest.students.items():
         cases += student_cases(name, folder, memory)
-    tried = trials(cases, range(seeds))
-    plain = [trial.system() for trial in tried]
+    tried = seeded(cases, range(seeds))
+    plain = [one_seed.system() for one_seed in tried]
     renderings = render(contest.pairs, plain)
-    judged = evaluate(renderings, plain, contest.judges, workers=contest.workers)
-    scored = list(track(judged, total=len(contest.pairs)))
+    found = evaluate(renderings, plain, contest.scorers, workers=contest.workers)
+    scored = list(track(found, total=len(contest.pairs)))
     clocked = timings(cases, contest.pairs[0].damaged, runs=runs)
     lines = rows(tried, scored, seed=contest.seed)
     return {
@@ -96,35 +96,35 @@ def _robustness(
     """What many seeds change in few steps: a clip of each kind, the metrics that are quick."""
     first = next(iter(contest.students), None)
     few = [case for case in cases if case.system == first and case.steps in STEPS]
-    watch = SeedWatch(trials(few, range(seeds)))
+    watch = SeedWatch(seeded(few, range(seeds)))
     if not watch.systems:
         return []
     clips = list({pair.kind: pair for pair in reversed(contest.pairs)}.values())
-    judges = [judge for judge in contest.judges if not judge.slow] or contest.judges
+    scorers = [one for one in contest.scorers if not one.slow] or contest.scorers
     seen = watch.watch(render(clips, watch.systems))
-    scored = evaluate(seen, watch.systems, judges, workers=contest.workers)
+    scored = evaluate(seen, watch.systems, scorers, workers=contest.workers)
     return watch.rows(list(track(scored, total=len(clips))))
 
 
 def rows(
-    tried: Sequence[Trial], scored: Sequence[Sequence[ClipScores]], *, seed: int
+    tried: Sequence[SeededCase], scored: Sequence[Sequence[ClipScores]], *, seed: int
 ) -> list[dict[str, Any]]:
     """One row per case over all clips: means with 95 % intervals, seeds averaged first.
 
-    `scored` holds, clip by clip, the scores of every trial.
+    `scored` holds, clip by clip, the scores of every one_seed.
     """
     tables = _by_case(tried, scored)
     voices = [clips[0].speaker for clips in scored]
     made = []
     for case, columns in tables.items():
-        count = sum(trial.case is case for trial in tried)
+        count = sum(one_seed.case is case for one_seed in tried)
         about = {**case.about, "seeds": count, "count": len(voices)}
         made.append(about | {m: interval(v, voices, seed=seed) for m, v in columns.items()})
     return made
 
 
 def differences(
-    tried: Sequence[Trial], scored: Sequence[Sequence[ClipScores]], *, seed: int
+    tried: Sequence[SeededCase], scored: Sequence[Sequence[ClipScores]], *, seed: int
 ) -> list[dict[str, Any]]:
     """Students at one and two steps less the teacher at 16 (`ddim`), and less the regressor.
 
@@ -204,12 +204,12 @@ def _is_student(case: Case) -> bool:
 
 
 def _by_case(
-    tried: Sequence[Trial], scored: Sequence[Sequence[ClipScores]]
+    tried: Sequence[SeededCase], scored: Sequence[Sequence[ClipScores]]
 ) -> dict[Case, Mapping[str, list[float]]]:
     """Of each case, the value of every metric on every clip, averaged over its seeds."""
     made: dict[Case, Mapping[str, list[float]]] = {}
-    for case in dict.fromkeys(trial.case for trial in tried):
-        own = [i for i, trial in enumerate(tried) if trial.case is case]
+    for case in dict.fromkeys(one_seed.case for one_seed in tried):
+        own = [i for i, one_seed in enumerate(tried) if one_seed.case is case]
         clips = [[clips[i].values for i in own] for clips in scored]
         made[case] = {
             metric: [float(np.mean([one[metric] for one in seeds])) for seeds in clips]

@@ -1,4 +1,4 @@
-"""The systems of a comparison: the input, a model's stages, whole chains, open peers."""
+"""The systems of a comparison: the input, a model's stages, whole pipelines, open peers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..peers.load import Peer
 from .evaluation import System
 from .testset import Pair
 
-CHAIN = "chain"
+PIPELINE = "pipeline"
 """The row of a bundle that is given no name of its own."""
 
 
@@ -59,7 +59,7 @@ def variants(
     Rows are called by the bundle's name, and by engine and precision where these are given.
     Raises `UsageError` for two bundles of one name.
     """
-    named = [_named(text) for text in bundles] or [(CHAIN, None)]
+    named = [_named(text) for text in bundles] or [(PIPELINE, None)]
     if len(dict(named)) < len(named):
         raise UsageError("two bundles have the same name; tell them apart as NAME=DIR")
     engines: list[str | None] = [*backends] or [None]
@@ -85,7 +85,7 @@ def systems_of(
     seed: int,
     referenced: bool = True,
 ) -> tuple[System, ...]:
-    """Every row of a comparison: input, stages of the first restorer, chains, peers.
+    """Every row of a comparison: input, stages of the first restorer, pipelines, peers.
 
     Each named restorer runs the numbers of steps that it offers, its default for none. The
     autoencoder round trip needs clean versions (`referenced`). Raises `UsageError` for steps that
@@ -101,7 +101,7 @@ def systems_of(
             System("autoencoder", None, lambda p: round_trip(first, p.damaged, p.reference))
         )
     for name, restorer in restorers.items():
-        made += [_chain(name, restorer, count, seed) for count in _offered(restorer, steps)]
+        made += [_pipeline(name, restorer, count, seed) for count in _offered(restorer, steps)]
     if unknown := set(steps) - {system.steps for system in made}:
         first.accepted_steps(min(unknown))  # tells what is accepted
     return (*made, *(_peer(peer) for peer in peers))
@@ -113,7 +113,7 @@ def _offered(restorer: Restorer, steps: Sequence[int]) -> list[int]:
     return offered or [restorer.accepted_steps(steps[0] if steps else None)]
 
 
-def _chain(name: str, restorer: Restorer, steps: int, seed: int) -> System:
+def _pipeline(name: str, restorer: Restorer, steps: int, seed: int) -> System:
     def run(pair: Pair) -> Array:
         return restorer(pair.damaged, RATE_HZ, steps=steps, seed=seed, keep_rate=True)
 
@@ -126,4 +126,4 @@ def _peer(peer: Peer) -> System:
 
 def _named(text: str) -> tuple[str, Path | None]:
     name, _, folder = text.rpartition("=")
-    return (name or CHAIN), Path(folder)
+    return (name or PIPELINE), Path(folder)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..report import Row, interval_text, mean_text, system_title, table
 from .evaluation import ALL
-from .scores import headings
+from .metrics.scores import headings
 
 
 def markdown(rows: Sequence[Row]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..figures import blank, save
-from ..quality.scores import headings
+from ..quality.metrics.scores import headings
 from ..report import Row
 
 PANELS = ("dnsmos_ovrl", "estoi", "pesq", "lsd", "lsd_hf", "wer")

@@ -46,30 +46,32 @@ class Exhibit:
 class Gallery:
     """Keeps the first `per_class` clips of every class that pass through `watch`."""
 
-    systems: Sequence[System]
     per_class: int
     exhibits: list[Exhibit] = field(default_factory=list)
 
-    def watch(self, renderings: Iterable[Rendering]) -> Iterator[Rendering]:
-        """The same renderings, one by one, as they are asked for."""
+    def watch(
+        self, systems: Sequence[System], renderings: Iterable[Rendering]
+    ) -> Iterator[Rendering]:
+        """The same renderings of the systems, one by one, as they are asked for."""
         kept: Counter[str] = Counter()
         for rendering in renderings:
             if kept[rendering.pair.kind] < self.per_class:
                 kept[rendering.pair.kind] += 1
-                self.exhibits.append(self._exhibit(rendering))
+                self.exhibits.append(_exhibit(systems, rendering))
             yield rendering
-
-    def _exhibit(self, rendering: Rendering) -> Exhibit:
-        pair = rendering.pair
-        waves = dict(zip(map(title_of, self.systems), rendering.candidates, strict=True))
-        if pair.clean is not None:
-            waves["clean"] = pair.clean
-        return Exhibit(pair.kind, pair.name, pair.kinds, _sounds(waves))
 
 
 def title_of(system: System) -> str:
     """A system as it is called in a gallery."""
     return system_title({"system": system.name, "steps": system.steps})
+
+
+def _exhibit(systems: Sequence[System], rendering: Rendering) -> Exhibit:
+    pair = rendering.pair
+    waves = dict(zip(map(title_of, systems), rendering.candidates, strict=True))
+    if pair.clean is not None:
+        waves["clean"] = pair.clean
+    return Exhibit(pair.kind, pair.name, pair.kinds, _sounds(waves))
 
 
 def _sounds(waves: dict[str, Array]) -> list[Sound]:

@@ -53,7 +53,7 @@ def _draw(runs: Sequence[Row], folder: Path, stage: str) -> None:
 
 
 def _plot(axes: Any, run: Row, colours: Mapping[str, Any]) -> None:
-    """A line for every loss that stays positive: what a critic moves through zero has no share."""
+    """A line for every loss that stays positive; adversarial ones move through zero."""
     for name, colour in colours.items():
         points = [(step, losses[name]) for step, losses in run["curve"] if name in losses]
         if points and min(value for _, value in points) > 0:

@@ -1,84 +1,59 @@
-"""Cores, memory and cold starts: `python -m hiresldm.benchmarks.speed.scaling OUT`, built-in model.
-
-Threads take turns in rounds, so that a busy spell falls on all of them, and the ratio of the
-fastest rounds is the one that the machine's other work disturbs least. Memory and cold starts are
-those of fresh processes.
-"""
+"""What lengths cost: latency of short inputs, and time and memory of files of rising length."""
 
 from __future__ import annotations
 
-import sys
-import tempfile
-import time
+from collections.abc import Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from ...audio.reader import read_mono
-from ...core import processors
 from ...core.audio import RATE_HZ
+from ...core.restorer import Restorer
 from ...core.spec import Array
-from ...runtimes.restorer import EMBEDDED_BUNDLE, Restorer
-from .. import provenance, report
-from .processes import cold_s, peak
-from .timing import spread
+from .processes import peak
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "noisy.wav"
-AUDIO_S, ROUNDS = 120.0, 7
-MEMORY = ((3.0, 1, 1), (10.0, 1, 1), (600.0, 1, 1), (60.0, 1, 2), (60.0, 1, 8), (60.0, 2, 1))
-"""Seconds, threads, channels."""
-COLD_S = 3.0
+LATENCIES = 20
+"""Seconds of audio that are restored one by one; the first warms up."""
 
 
-def main(out: Path) -> None:
-    """Measure, and write the figures."""
-    speech = read_mono(EXAMPLE)
-    result = {
-        "threads": _threads(np.resize(speech, round(AUDIO_S * RATE_HZ))),
-        "memory": [
-            {"threads": threads}
-            | peak(speech, EMBEDDED_BUNDLE, audio_s=s, threads=threads, channels=channels)
-            for s, threads, channels in MEMORY
-        ],
-        "cold_start": {"audio_s": COLD_S, "seconds": _cold(speech)},
-        "machine": provenance.machine(),
-        "versions": provenance.versions(),
-        "model": provenance.model(EMBEDDED_BUNDLE),
-        "command": f"python -m hiresldm.benchmarks.speed.scaling {out}",
-    }
-    report.write(result, out)
+def latency(restorer: Restorer, speech: Array) -> dict[str, float]:
+    """Milliseconds for a second of audio on its own: median, 95th and 99th percentile."""
+    seconds = np.resize(speech, (LATENCIES + 1) * RATE_HZ).reshape(-1, RATE_HZ)
+    taken_ms = []
+    for second in seconds:
+        began = perf_counter()
+        restorer(second, RATE_HZ)
+        taken_ms.append(1000 * (perf_counter() - began))
+    p50, p95, p99 = np.quantile(taken_ms[1:], (0.5, 0.95, 0.99))
+    return {"p50_ms": float(p50), "p95_ms": float(p95), "p99_ms": float(p99)}
 
 
-def _threads(wave: Array) -> list[dict[str, Any]]:
-    """Real-time factors by number of threads, and their ratios to one thread."""
-    counts = [n for n in (1, 2, 4, 8) if n <= processors.usable()]
-    restorers = {n: Restorer.load(threads=n) for n in counts}
-    one = restorers[1](wave, RATE_HZ)
-    equal = {n: bool(np.array_equal(restorers[n](wave, RATE_HZ), one)) for n in counts}
-    taken: dict[int, list[float]] = {n: [] for n in counts}
-    for _ in range(ROUNDS):
-        for n in counts:
-            began = time.perf_counter()
-            restorers[n](wave, RATE_HZ)
-            taken[n].append((time.perf_counter() - began) * RATE_HZ / len(wave))
-    return [
-        {
-            "threads": n,
-            "equal_to_one_thread": equal[n],
-            "rtf": spread(taken[n]),
-            "fastest_rtf": min(taken[n]),
-            "ratio_of_fastest": min(taken[n]) / min(taken[1]),
-        }
-        for n in counts
-    ]
+def scaling(
+    speech: Array, bundle: Path, *, durations_s: Sequence[float], threads: int
+) -> dict[str, Any]:
+    """Seconds and peak bytes of `hiresldm restore`, a fresh process each, and a line through them.
+
+    `residual` is the largest distance from the straight line as a share of what was measured.
+    """
+    rows = []
+    for duration_s in durations_s:
+        began = perf_counter()
+        row = peak(speech, bundle, audio_s=duration_s, threads=threads)
+        rows.append(row | {"seconds": perf_counter() - began})
+    return {"threads": threads, "rows": rows} | line([(r["audio_s"], r["seconds"]) for r in rows])
 
 
-def _cold(speech: Array) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        wave = speech[: round(COLD_S * RATE_HZ)]
-        return spread([cold_s(wave, EMBEDDED_BUNDLE, Path(folder)) for _ in range(ROUNDS)])
+def line(points: Sequence[tuple[float, float]]) -> dict[str, float | None]:
+    """The line of least relative error: seconds at the start, per second of audio, what is left.
 
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    None where there are fewer than three points: any two lie on a line.
+    """
+    if len(points) < 3:
+        return {"start_s": None, "per_s": None, "residual": None}
+    x, y = np.array(points, np.float64).T
+    matrix = np.stack([1 / y, x / y], axis=1)
+    (start, slope), *_ = np.linalg.lstsq(matrix, np.ones_like(y), rcond=None)
+    residual = float(np.abs((start + slope * x) / y - 1).max())
+    return {"start_s": float(start), "per_s": float(slope), "residual": residual}

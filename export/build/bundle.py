@@ -1,11 +1,11 @@
-"""Weights in, bundle out: every part exported, gated, hashed and listed, or nothing at all."""
+"""Weights in, bundle out: every component exported, gated, hashed and listed, or nothing at all."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from ...calibration.quantize import quantized
+from ...calibration.simulation import fp32_bytes
 from ...core import manifest as bundles
 from ...core import noise
 from ...core.errors import BackendMissingError, UsageError
@@ -22,10 +23,10 @@ from ...core.manifest import Manifest
 from ...core.schemes import SCHEMES, Precision
 from ...core.spec import Arrays, Artifact, ExportJob
 from ...core.weights import weights_file
-from ...families.checkpoints import Config, Model, load, open_part, save_part
+from ...families.checkpoints import Config, Model, load, open_component, save_component
 from ...parity import golden, thresholds
 from ...runtimes import on_torch
-from ..writers.files import settle
+from ..writers.files import content_addressed
 from .captured import captured_inputs
 from .gate import Measured, dominated, measure
 from .plan import Plan, Row
@@ -45,6 +46,28 @@ class Built:
     manifest: Manifest
     measured: Sequence[Measured]
     dropped: Mapping[str, str]
+    fp32_bytes: Mapping[str, int]
+    """Bytes of each component's weights in float32, to which shares of sizes refer."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The manifest's artifacts, and a row for every file that was measured."""
+        rows = [self._row(one) for one in self.measured]
+        return {"artifacts": [asdict(row) for row in self.manifest.artifacts], "rows": rows}
+
+    def _row(self, one: Measured) -> dict[str, Any]:
+        artifact = one.artifact
+        return {
+            "component": artifact.component,
+            "format": artifact.format,
+            "precision": artifact.precision,
+            "bytes": one.bytes,
+            "of_fp32": one.bytes / self.fp32_bytes[artifact.component],
+            "engine": one.engine,
+            "parity_db": one.parity_db,
+            "ms_per_s": one.ms_per_s,
+            "left_out": self.dropped.get(artifact.path),
+            "findings": list(one.findings),
+        }
 
 
 def build(
@@ -98,15 +121,16 @@ def _write(
     manifest = golden.write(manifest, out)
     _remove_unlisted(manifest, out)
     bundles.save(manifest, out)
-    return Built(manifest, measured, dropped)
+    full = {name: fp32_bytes(module) for name, module in model.named_children()}
+    return Built(manifest, measured, dropped, full)
 
 
 def _store(model: Model, out: Path) -> None:
     """Write the model's fp16 checkpoints."""
-    for name, part in model.named_children():
+    for name, component in model.named_children():
         path = out / f"{name}.safetensors"
-        save_part(part, model.config, path, torch.float16)
-        settle([path], f"{name}.{CHECKPOINT}")
+        save_component(component, model.config, path, torch.float16)
+        content_addressed([path], f"{name}.{CHECKPOINT}")
 
 
 def _measured(config: Config, plan: Plan, out: Path, started: Started) -> list[Measured]:
@@ -118,7 +142,7 @@ def _measured(config: Config, plan: Plan, out: Path, started: Started) -> list[M
     measured = []
     for name, rows in groupby(plan.rows, lambda row: row.component.name):
         captured = plan.calibration.samples(name) if plan.calibration else seen[name]
-        _, module = open_part(weights_file(out, name), name)
+        _, module = open_component(weights_file(out, name), name)
         for row in rows:
             started(row)
             measured.append(_row(row, module, config, plan, out, captured))
@@ -161,7 +185,7 @@ def _job(
         contract(config.family, name, config.host),
         _floor_db(row),
         weights_file(out, name),
-        quantized(name, module, row.precision, plan.recipe),
+        quantized(name, module, row.precision, plan.precision_config),
         samples,
     )
 
@@ -169,13 +193,13 @@ def _job(
 def _floor_db(row: Row) -> float:
     """How near to PyTorch the thresholds want the file."""
     about = {"component": row.component.name, "format": row.exporter.FORMAT}
-    return thresholds.load().floor("part_db", precision=row.precision, **about)
+    return thresholds.load().floor("component_db", precision=row.precision, **about)
 
 
 def _findings(row: Row, artifact: Artifact, out: Path) -> list[str]:
     """What keeps the file off the device that it is for, where its writer can tell."""
     lint = getattr(row.exporter, "lint", None)
-    return list(lint(out / artifact.path)) if lint and artifact.buckets else []
+    return list(lint(out / artifact.path)) if lint and artifact.enumerated_frames else []
 
 
 def _exported(row: Row, job: ExportJob, sources: Mapping[str, str]) -> Artifact:

@@ -1,4 +1,4 @@
-"""What the parts see as sound passes the model: inputs to judge files by, where none were given."""
+"""What components are fed as sound passes the model: inputs to gate files by, if none are given."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from ...core.errors import BackendMissingError, ParityError
 from ...core.manifest import bytes_of
-from ...core.metrics import snr_db
 from ...core.spec import Array, Arrays, Artifact, Component, Runner
+from ...parity.distance import Distance, distance
 from ...runtimes.restorer import backends, runtime_of, stands_in
 
 EXACT_DB = 200.0
@@ -28,7 +28,7 @@ class Measured:
 
     `parity_db` is None where no engine here opens the format, `ms_per_s`, milliseconds of one
     core per second of audio, where the engine is only an interpreter. `findings`
-    are what keeps a part meant for the neural engine off it.
+    are what keeps a component meant for the neural engine off it.
     """
 
     artifact: Artifact
@@ -57,17 +57,20 @@ def measure(
     engine, runner = engine_of(artifact, root)
     if engine is None or runner is None:
         return Measured(artifact, size, None, None, None)
-    fitted = [fit(component, sample, artifact.buckets) for sample in samples]
-    parity_db = min(_worst_db(reference(sample), runner(sample)) for sample in fitted)
-    gated = _gated(artifact, min(parity_db, EXACT_DB), floor_db)
+    fitted = [fit(component, sample, artifact.enumerated_frames) for sample in samples]
+    far = [_worst(reference(sample), runner(sample)) for sample in fitted]
+    gated = _gated(artifact, min(far, key=lambda one: one.snr_db), floor_db)
     timed = not stands_in(runtime_of(engine))
     ms = _ms_per_s(runner, component, fitted[0], frame_s) if timed else None
     return Measured(gated, size, engine, gated.gate["parity_db"], ms)
 
 
-def _gated(artifact: Artifact, parity_db: float, floor_db: float) -> Artifact:
+def _gated(artifact: Artifact, far: Distance, floor_db: float) -> Artifact:
     """The artifact with what was measured of it; raises `ParityError` below its floor."""
-    if not parity_db >= floor_db:
+    if far.fault:
+        raise ParityError(f"{artifact.path}: its output has {far.fault}")
+    parity_db = min(far.snr_db, EXACT_DB)
+    if parity_db < floor_db:
         raise ParityError(
             f"{artifact.path}: {parity_db:.1f} dB from PyTorch; accepted: {floor_db:.0f} or more"
         )
@@ -77,19 +80,21 @@ def _gated(artifact: Artifact, parity_db: float, floor_db: float) -> Artifact:
 def dominated(rows: Sequence[Measured]) -> dict[str, str]:
     """Why artifacts are not worth shipping, by their paths.
 
-    Every part of their format and precision is larger and slower and no nearer to PyTorch than
-    it is in another precision: what is left still makes whole chains.
+    Every component of their format and precision is larger and slower and no nearer to PyTorch than
+    it is in another precision: what is left still makes whole pipelines.
     """
     by_variant: dict[tuple[str, str], dict[str, Measured]] = {}
     for row in rows:
         variant = by_variant.setdefault((row.artifact.format, row.artifact.precision), {})
         variant[row.artifact.component] = row
     reasons: dict[str, str] = {}
-    for (kind, _), parts in by_variant.items():
+    for (kind, _), components in by_variant.items():
         for (other_kind, precision), others in by_variant.items():
-            if kind == other_kind and all(_beats(others[name], parts[name]) for name in parts):
+            if kind == other_kind and all(
+                _beats(others[name], components[name]) for name in components
+            ):
                 reason = f"larger and slower than {precision}, and not nearer"
-                reasons |= {row.artifact.path: reason for row in parts.values()}
+                reasons |= {row.artifact.path: reason for row in components.values()}
     return reasons
 
 
@@ -103,12 +108,12 @@ def _beats(other: Measured, row: Measured) -> bool:
     )
 
 
-def fit(component: Component, sample: Arrays, buckets: Sequence[int]) -> Arrays:
-    """The sample repeated or cut to the smallest bucket that holds it, or to the largest."""
-    if not buckets:
+def fit(component: Component, sample: Arrays, enumerated_frames: Sequence[int]) -> Arrays:
+    """The sample repeated or cut to the smallest enumerated length that holds it, or the last."""
+    if not enumerated_frames:
         return sample
     have = frames_of(component, sample)
-    frames = min((b for b in buckets if b >= have), default=max(buckets))
+    frames = min((b for b in enumerated_frames if b >= have), default=max(enumerated_frames))
     return {
         tensor.name: _fitted(sample[tensor.name], component.shape_of(tensor, frames))
         for tensor in component.inputs
@@ -143,8 +148,10 @@ def engine_of(artifact: Artifact, root: Path) -> tuple[str | None, Runner | None
     return None, None
 
 
-def _worst_db(wanted: Mapping[str, Array], got: Mapping[str, Array]) -> float:
-    return min(snr_db(value, got[name]) for name, value in wanted.items())
+def _worst(wanted: Mapping[str, Array], got: Mapping[str, Array]) -> Distance:
+    return min(
+        (distance(value, got[name]) for name, value in wanted.items()), key=lambda one: one.snr_db
+    )
 
 
 def _ms_per_s(runner: Runner, component: Component, sample: Arrays, frame_s: float) -> float:

@@ -9,8 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from ...calibration import mixed_precision as recipes
-from ...calibration import store
+from ...calibration import mixed_precision, store
 from ...calibration.layers import quantizable
 from ...calibration.quantization import stored_bits
 from ...calibration.simulation import Layers
@@ -45,10 +44,22 @@ class Plan:
     """All rows, component by component, and what their precisions need."""
 
     rows: Sequence[Row]
-    recipe: Layers = field(default_factory=dict)
+    precision_config: Layers = field(default_factory=dict)
     calibration: Calibration | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
-    """Hashes of the recipe and the calibration, where there are any."""
+    """Hashes of the mixed-precision config and the calibration, where there are any."""
+
+    def table(self) -> list[dict[str, object]]:
+        """The rows with names and predicted sizes alone, as results hold them."""
+        return [
+            {
+                "component": row.component.name,
+                "format": row.exporter.FORMAT,
+                "precision": str(row.precision),
+                "predicted_bytes": row.predicted_bytes,
+            }
+            for row in self.rows
+        ]
 
 
 def plan(
@@ -57,22 +68,23 @@ def plan(
     formats: Sequence[str],
     precisions: Sequence[str],
     components: Sequence[str] = (),
-    recipe: Path | None = None,
+    precision_config: Path | None = None,
     calibration: Path | None = None,
 ) -> Plan:
     """Every component (or only `components`) in every format and precision.
 
     Raises `UsageError` for a name that is unknown, a precision that a format does not offer, and
-    one that lacks its recipe or calibration; `IntegrityError` for unreadable ones of these.
+    one that lacks its mixed-precision config or calibration; `IntegrityError` for unreadable ones
+    of these.
     """
     known = {component.name: component for component in model.components}
     chosen = [known[_accepted("component", name, known)] for name in components or known]
     offered = exporters()
     writers = [offered[_accepted("format", name, offered)] for name in formats]
     kinds = [Precision(_accepted("precision", name, list(Precision))) for name in precisions]
-    _refuse(writers, kinds, recipe, calibration)
+    _refuse(writers, kinds, precision_config, calibration)
     _refuse_components(chosen, writers)
-    layers = _layers(model, recipe) if recipe else {}
+    layers = _layers(model, precision_config) if precision_config else {}
     captured = store.load(calibration) if calibration else None
     if captured and any(SCHEMES[kind].activations for kind in kinds):
         for component in chosen:
@@ -83,7 +95,7 @@ def plan(
         for writer in writers
         for kind in kinds
     ]
-    sources = {"recipe": sha256_of(recipe)} if recipe else {}
+    sources = {"precision_config": sha256_of(precision_config)} if precision_config else {}
     if captured:
         sources["calibration"] = captured.sha256
     return Plan(rows, layers, captured, sources)
@@ -108,7 +120,7 @@ def _accepted(kind: str, name: str, accepted: Mapping[str, object] | Sequence[st
 def _refuse(
     writers: Sequence[Exporter],
     kinds: Sequence[Precision],
-    recipe: Path | None,
+    precision_config: Path | None,
     calibration: Path | None,
 ) -> None:
     for writer in writers:
@@ -118,8 +130,10 @@ def _refuse(
                 raise UsageError(f"{writer.FORMAT} cannot hold {kind}; accepted: {accepted}")
     for kind in kinds:
         needs = SCHEMES[kind].needs
-        if needs is Needs.RECIPE and not recipe:
-            raise UsageError(f"{kind} needs a recipe; give --recipe, a file of `hiresldm search`")
+        if needs is Needs.PRECISION_CONFIG and not precision_config:
+            raise UsageError(
+                f"{kind} needs a mixed-precision config of `hiresldm search` (--precision-config)"
+            )
         if needs is Needs.CALIBRATION and not calibration:
             raise UsageError(
                 f"{kind} needs inputs; give --calibration, a file of `hiresldm calibrate`"
@@ -134,8 +148,8 @@ def _refuse_components(components: Sequence[Component], writers: Sequence[Export
                 raise UsageError(f"{writer.FORMAT} cannot hold {component.name}: {why}")
 
 
-def _layers(model: Model, recipe: Path) -> Layers:
-    read = recipes.load(recipe)
+def _layers(model: Model, precision_config: Path) -> Layers:
+    read = mixed_precision.load(precision_config)
     read.require(quantizable(model))
     return read.layers
 

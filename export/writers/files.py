@@ -11,7 +11,7 @@ from ...core.manifest import sha256_of
 from ...core.spec import Artifact, ExportJob, File
 
 
-def settle(drafts: Sequence[Path], stem: str) -> list[Path]:
+def content_addressed(drafts: Sequence[Path], stem: str) -> list[Path]:
     """Rename files to `<stem>.<12 digits of their sha256><suffix>`; several share one digest."""
     digests = [sha256_of(path) for path in drafts]
     joined = digests[0] if len(digests) == 1 else _sha256("".join(digests))

@@ -1,4 +1,4 @@
-"""Core ML: one `.mlpackage` per part, built on any machine, with its weights checked on disk.
+"""Core ML: one `.mlpackage` per component, built on any machine, with its weights checked on disk.
 
 Components with fixed lengths are made for the neural engine; the others, for the CPU, take any. All
 but fp32 compute in fp16. Integer weights are the job's own, not rounded anew.
@@ -15,7 +15,7 @@ from ...core.errors import BackendMissingError, UsageError
 from ...core.schemes import SCHEMES, Needs, Precision
 from ...core.spec import Arrays, Artifact, ExportJob
 from . import operations
-from .files import described, settle
+from .files import content_addressed, described
 from .mlpackage import package as packages
 from .mlpackage import weights
 from .mlpackage.convert import convert, finish, unheard
@@ -32,24 +32,27 @@ _PALETTE_FLOOR_DB = {Precision.PAL6: 25.0, Precision.PAL4: 12.0}
 
 
 def export(job: ExportJob) -> Artifact:
-    """Write the part as `<part>.coreml.<precision>.<hash>.mlpackage` below `job.out`.
+    """Write the component as `<component>.coreml.<precision>.<hash>.mlpackage` below `job.out`.
 
     Raises `UsageError` for a job that lacks what its precision needs, `BackendMissingError` without
     coremltools, `ExportError` for a component that cannot be converted and `ParityError` where the
     saved file holds other weights.
     """
     _check(job)
-    buckets = job.component.fixed_lengths
+    enumerated_frames = job.component.fixed_lengths
     state = {key: value.detach().numpy() for key, value in job.module.state_dict().items()}
     with unheard():
-        program = convert(job, buckets)
+        program = convert(job, enumerated_frames)
         weights.name_layers(program, state)
         _compress(program, job)
         model = finish(program)
         if SCHEMES[job.precision].palette:
             model = weights.palettize(model, SCHEMES[job.precision].bits)
     path = _save(model, job, state)
-    return replace(described(job, FORMAT, [path], ("torch", "coremltools")), buckets=buckets)
+    return replace(
+        described(job, FORMAT, [path], ("torch", "coremltools")),
+        enumerated_frames=enumerated_frames,
+    )
 
 
 def lint(path: Path) -> list[str]:
@@ -69,7 +72,7 @@ def _check(job: ExportJob) -> None:
     scheme = SCHEMES[job.precision]
     if scheme.integers and not job.quantized:
         raise UsageError(f"coreml: {job.precision} needs the weights to store as integers")
-    if not scheme.integers and scheme.needs is not Needs.RECIPE and job.quantized:
+    if not scheme.integers and scheme.needs is not Needs.PRECISION_CONFIG and job.quantized:
         raise UsageError(f"coreml: {job.precision} stores no integers, but some were given")
     if scheme.activations and not job.calibration:
         raise UsageError("coreml: w8a8 needs calibration samples")
@@ -93,8 +96,8 @@ def _save(model: Any, job: ExportJob, state: Arrays) -> Path:
         packages.save(model, draft, job.contract)
         held = operations.in_coreml(job.component, state)
         check_saved(draft, held, job.quantized, _PALETTE_FLOOR_DB.get(job.precision))
-        (settled,) = settle([draft], f"{job.component.name}.{FORMAT}.{job.precision}")
-        path = job.out / settled.name
+        (named,) = content_addressed([draft], f"{job.component.name}.{FORMAT}.{job.precision}")
+        path = job.out / named.name
         if not path.exists():
-            settled.rename(path)
+            named.rename(path)
     return path

@@ -1,4 +1,4 @@
-"""ONNX: one graph per part.
+"""ONNX: one graph per component.
 
 fp32 computes in float32 and reads its weights from the checkpoint beside it, so that a bundle holds
 them once for PyTorch and ONNX alike. Every other precision is one file that needs no other. int8,
@@ -16,8 +16,8 @@ import numpy as np
 from ...core.errors import UsageError
 from ...core.schemes import SCHEMES, Precision
 from ...core.spec import Arrays, Artifact, ExportJob
-from .files import described, settle
-from .onnx_graph.floats import narrow, refer
+from .files import content_addressed, described
+from .onnx_graph.floats import cast_to_fp16, externalize
 from .onnx_graph.fp16 import to_fp16
 from .onnx_graph.integers import (
     STORED,
@@ -34,7 +34,7 @@ from .tracing import TRANSPOSED, strip_names, trace
 FORMAT = "onnx"
 PRECISIONS = tuple(kind for kind, scheme in SCHEMES.items() if not scheme.palette)
 FP32_BITS = 16
-"""A weight of an fp32 part takes this much on disk: it lies in the checkpoint, as fp16."""
+"""A weight of an fp32 component takes this much on disk: it lies in the checkpoint, as fp16."""
 SLACK = {Precision.FP16: 2.0**-11}
 """How far a float weight may be off, as a fraction of its tensor's largest, by rounding alone."""
 
@@ -55,8 +55,8 @@ def export(job: ExportJob) -> Artifact:
     if job.precision is Precision.FP32:
         data = [job.checkpoint] if job.checkpoint else []
         if job.checkpoint:
-            refer(model, job.checkpoint, job.module)
-        narrow(model)
+            externalize(model, job.checkpoint, job.module)
+        cast_to_fp16(model)
     else:
         model, more = _converted(model, job)
         tools = (*tools, *more)
@@ -68,7 +68,7 @@ def export(job: ExportJob) -> Artifact:
     check_integers(draft, read_integers(draft), job.quantized)
     slack = SLACK.get(job.precision, 0.0)
     check_floats(draft, read_floats(draft), floats_meant(job), slack)
-    (path,) = settle([draft], f"{job.component.name}.{FORMAT}.{job.precision}")
+    (path,) = content_addressed([draft], f"{job.component.name}.{FORMAT}.{job.precision}")
     return described(job, FORMAT, [path, *data], tools)
 
 
@@ -117,10 +117,10 @@ def _converted(model: Any, job: ExportJob) -> tuple[Any, tuple[str, ...]]:
         left = in_graph(job.quantized, {i.name for i in static.graph.initializer})
         keys = {name.removesuffix(TRANSPOSED) for name in left}
         store_integers(static, {key: job.quantized[key] for key in keys})
-        narrow(static)
+        cast_to_fp16(static)
         return static, ("onnxruntime",)
     store_integers(model, job.quantized)
-    narrow(model)
+    cast_to_fp16(model)
     return model, ()
 
 

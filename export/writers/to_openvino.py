@@ -1,4 +1,4 @@
-"""OpenVINO IR: one `.xml` and one `.bin` per part, converted from its ONNX graph.
+"""OpenVINO IR: one `.xml` and one `.bin` per component, converted from its ONNX graph.
 
 fp16, int8, int4 and mixed are stored weights; what the graph computes with is the device's choice.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from ...core.errors import ParityError, UsageError
 from ...core.schemes import SCHEMES, Precision
 from ...core.spec import Artifact, ExportJob
-from .files import described, settle
+from .files import content_addressed, described
 from .onnx_graph.integers import by_key, store_integers, unpack
 from .quiet import quiet
 from .roundtrip import check_integers
@@ -27,7 +27,7 @@ NEVER_QUANTIZED = ("GroupConvolution",)
 
 
 def export(job: ExportJob) -> Artifact:
-    """Write the part below `job.out`.
+    """Write the component below `job.out`.
 
     Raises `UsageError` for a precision this format does not offer or w8a8 without calibration,
     and `ParityError` where the written file does not hold what was meant.
@@ -49,7 +49,7 @@ def export(job: ExportJob) -> Artifact:
     if job.precision is not Precision.W8A8:
         check_integers(draft, read_integers(draft), job.quantized)
     _check_floats(draft, job)
-    files = settle(
+    files = content_addressed(
         [draft, draft.with_suffix(".bin")], f"{job.component.name}.{FORMAT}.{job.precision}"
     )
     return described(job, FORMAT, files, (*tools, "openvino"))

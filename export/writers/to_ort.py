@@ -1,6 +1,7 @@
-"""ORT format for phones: an ONNX part that a minimal build of ONNX Runtime opens.
+"""ORT format for phones: an ONNX component that a minimal build of ONNX Runtime opens.
 
-Beside it lies the list of operators and types that such a build must hold; lists of several parts
+Beside it lies the list of operators and types that such a build must hold; lists of several
+components
 are given to ONNX Runtime's build together.
 """
 
@@ -15,7 +16,7 @@ from ...core.errors import UsageError
 from ...core.schemes import Precision
 from ...core.spec import Artifact, ExportJob
 from . import to_onnx
-from .files import described, settle
+from .files import content_addressed, described
 from .quiet import quiet
 
 FORMAT = "ort"
@@ -36,7 +37,7 @@ def export(job: ExportJob) -> Artifact:
     with tempfile.TemporaryDirectory(dir=job.out, prefix=".ort-") as folder:
         onnx = to_onnx.export(replace(job, out=Path(folder)))
         _convert(Path(folder) / onnx.path, *drafts)
-    files = settle(drafts, f"{stem}.{FORMAT}.{job.precision}")
+    files = content_addressed(drafts, f"{stem}.{FORMAT}.{job.precision}")
     return described(job, FORMAT, files, tuple(dict.fromkeys((*onnx.tools, "onnxruntime"))))
 
 

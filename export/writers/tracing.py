@@ -1,4 +1,4 @@
-"""A part as an ONNX graph in memory, weights inside: where the ONNX and OpenVINO files begin."""
+"""A component as an ONNX graph in memory, weights inside: where ONNX and OpenVINO files begin."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NEVER_IN_GRAPH = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUn
 
 
 def trace(component: Component, module: Any) -> tuple[Any, tuple[str, ...]]:
-    """A fresh float32 ModelProto of the part, and the packages that made it.
+    """A fresh float32 ModelProto of the component, and the packages that made it.
 
     Initializers bear the names of the module's state dict. Raises `ExportError` for a graph with
     operators that are the host's, and for one that takes a single number of frames.
@@ -33,7 +33,8 @@ def trace(component: Component, module: Any) -> tuple[Any, tuple[str, ...]]:
     return onnx.load_from_string(data), tools
 
 
-# A part is traced once for all its formats and precisions, which follow one another in a build.
+# A component is traced once for all its formats and precisions, which follow one another in a
+# build.
 @lru_cache(maxsize=1)
 def _traced(module: Any, component: Component) -> tuple[bytes, tuple[str, ...]]:
     import onnxsim

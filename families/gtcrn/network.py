@@ -23,7 +23,7 @@ _DILATIONS = (1, 2, 5)
 
 
 class Gtcrn(nn.Module):
-    """Spectrum (1, T, 514), real parts first -> enhanced spectrum of the same shape.
+    """Spectrum (1, T, 514), real components first -> enhanced spectrum of the same shape.
 
     Frames see those before them alone. Layers are declared in the order in which they run.
     """

@@ -1,6 +1,6 @@
 """Waveform to spectrum and back, on NumPy: what every backend's host does around the networks.
 
-Spectra cross the border of a part power-law compressed and as real pairs, shape (T, 2 * bins),
+Spectra cross the border of a component power-law compressed and as real pairs, shape (T, 2 * bins),
 real parts first: values stay near one, which fp16 and integer engines need.
 """
 

@@ -35,7 +35,7 @@ class Host:
 
     context_s: ClassVar[float] = 1.3
     """With it the embedded model gives the same for any chunk size, which
-    `tests/test_restorer.py` holds to 90 dB."""
+    `tests/core/test_restorer.py` holds to 90 dB."""
     sample: ClassVar[Sample[Array]] = staticmethod(ddim)
 
     @property

@@ -1,6 +1,6 @@
 """The package's networks as they can be exported: its modules, in `forward`s of our own.
 
-What differs is told at each; `tests/test_resemble_enhance.py` proves them equal.
+What differs is told at each; `tests/families/test_family_resemble_enhance.py` proves them equal.
 """
 
 from __future__ import annotations

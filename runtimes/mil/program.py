@@ -93,7 +93,7 @@ def load(path: Path, component: str) -> Program:
         return Program(component, declared(spec), outputs, constants, steps)
     except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
         said = reason(error, path)
-        raise IntegrityError(f"{path} is no Core ML program of a part: {said}") from error
+        raise IntegrityError(f"{path} is no Core ML program of a component: {said}") from error
 
 
 def _unpacked(operations: Iterable[Any]) -> tuple[dict[str, Value], tuple[Step, ...]]:

@@ -27,7 +27,7 @@ _SIGNATURES = {
     "decoder": ({"latent": _LATENT, "recovered": _PAIRS}, {"restored": _PAIRS}),
 }
 _PASSED = {"recovery": "spectrum", "denoiser": "condition", "decoder": "recovered"}
-"""What parts without weights give back."""
+"""What components without weights give back."""
 
 
 def write_bundle(folder: Path) -> None:
@@ -37,14 +37,14 @@ def write_bundle(folder: Path) -> None:
     rng = np.random.default_rng(0)
     weights = rng.standard_normal((2 * _BANDS, _LATENT)).astype(np.float32)
     (folder / _WEIGHTS).write_bytes(weights.tobytes())
-    for part in _SIGNATURES:
-        onnx.save(_graph(part), folder / f"{part}.onnx")
+    for component in _SIGNATURES:
+        onnx.save(_graph(component), folder / f"{component}.onnx")
     write_manifest(folder)
 
 
 def write_manifest(folder: Path) -> None:
     """The manifest of the bundle as its files are now."""
-    artifacts = tuple(_artifact(part, folder) for part in _SIGNATURES)
+    artifacts = tuple(_artifact(component, folder) for component in _SIGNATURES)
     digest = noise.golden_hash()
     host = as_json(Host(_FRONT).offering([1], 1))
     bundles.save(bundles.Manifest("hiresldm", "toy", host, digest, artifacts), folder)
@@ -95,29 +95,31 @@ def write_package(path: Path) -> None:
         finish(toy).save(str(path))
 
 
-def _artifact(part: str, folder: Path) -> Artifact:
-    path, (inputs, outputs) = f"{part}.onnx", _SIGNATURES[part]
+def _artifact(component: str, folder: Path) -> Artifact:
+    path, (inputs, outputs) = f"{component}.onnx", _SIGNATURES[component]
     digest = bundles.sha256_of(folder / path)
-    beside = [File(_WEIGHTS, bundles.sha256_of(folder / _WEIGHTS))] if part == "encoder" else []
+    beside = (
+        [File(_WEIGHTS, bundles.sha256_of(folder / _WEIGHTS))] if component == "encoder" else []
+    )
     names = tuple(inputs), tuple(outputs)
-    return Artifact(part, "onnx", "fp32", path, digest, *names, {}, tuple(beside))
+    return Artifact(component, "onnx", "fp32", path, digest, *names, {}, tuple(beside))
 
 
-def _graph(part: str) -> Any:
+def _graph(component: str) -> Any:
     from onnx import TensorProto, helper
 
-    inputs, outputs = _SIGNATURES[part]
+    inputs, outputs = _SIGNATURES[component]
 
     def declared(name: str, size: int) -> Any:
         shape = [1, None, size] if size else [1]
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
     (output,) = outputs
-    nodes, weights = _encoder() if part == "encoder" else (
-        [helper.make_node("Identity", [_PASSED[part]], [output])], [])  # fmt: skip
+    nodes, weights = _encoder() if component == "encoder" else (
+        [helper.make_node("Identity", [_PASSED[component]], [output])], [])  # fmt: skip
     made = helper.make_graph(
         nodes,
-        part,
+        component,
         [declared(*item) for item in inputs.items()],
         [declared(*item) for item in outputs.items()],
         weights,

@@ -15,7 +15,7 @@ from hiresldm.calibration import store
 from hiresldm.core import manifest as bundles
 from hiresldm.core.errors import AudioError, ToolkitError
 from hiresldm.core.weights import stored_tensors
-from hiresldm.families.checkpoints import open_part, save_part
+from hiresldm.families.checkpoints import open_component, save_component
 from hiresldm.families.hiresldm.model import Model
 from hiresldm.parity import golden
 from hiresldm.runtimes.mil import program
@@ -61,7 +61,7 @@ def _checkpoint() -> bytes:
     torch.manual_seed(0)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "encoder.safetensors"
-        save_part(Model(TINY).encoder, TINY, path, torch.float16)
+        save_component(Model(TINY).encoder, TINY, path, torch.float16)
         return path.read_bytes()
 
 
@@ -139,7 +139,7 @@ TARGETS: dict[str, Target] = {
         ),
         Target(
             "weights",
-            "part.safetensors",
+            "component.safetensors",
             lambda: [_checkpoint()],
             stored_tensors,
             either(on_safetensors, on_bytes),
@@ -148,7 +148,7 @@ TARGETS: dict[str, Target] = {
             "checkpoint",
             "encoder.safetensors",
             lambda: [_checkpoint()],
-            lambda path: open_part(path, "encoder"),
+            lambda path: open_component(path, "encoder"),
             either(on_safetensors, on_safetensors, on_bytes),
         ),
         Target(

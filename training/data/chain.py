@@ -40,11 +40,11 @@ class Chain:
     """Batches that the seed and the step alone decide, so that a run can be resumed to the step.
 
     Every other batch is made anew; the one after it mixes halves of two of the last ones, at other
-    levels. `part` tells processes that train together apart.
+    levels. `rank` tells processes that train together apart.
     """
 
-    def __init__(self, sounds: Sounds, *, seed: int = 0, part: int = 0) -> None:
-        self.sounds, self.seed, self.part = sounds, seed, part
+    def __init__(self, sounds: Sounds, *, seed: int = 0, rank: int = 0) -> None:
+        self.sounds, self.seed, self.rank = sounds, seed, rank
         self.noises = Noises(sounds)
         self.fresh = lru_cache(maxsize=REMEMBERED)(self._made)
         """(number, size, samples, least_hz) -> crops at model loudness."""
@@ -67,7 +67,7 @@ class Chain:
         return self._draw(step, 2 + purpose)
 
     def _draw(self, number: int, purpose: int) -> Draw:
-        return Draw([self.seed, self.part, number, purpose], self.sounds.device)
+        return Draw([self.seed, self.rank, number, purpose], self.sounds.device)
 
     def _made(self, number: int, size: int, samples: int, least_hz: float) -> Batch:
         draw = self._draw(number, 0)

@@ -1,4 +1,4 @@
-"""A PyTorch part as a MIL program, in memory."""
+"""A PyTorch component as a MIL program, in memory."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ def unheard() -> Iterator[None]:
         yield
 
 
-def convert(job: ExportJob, buckets: Sequence[int]) -> Any:
-    """The part as a MIL program that computes in fp16, or in fp32 where that is asked for.
+def convert(job: ExportJob, enumerated_frames: Sequence[int]) -> Any:
+    """The component as a MIL program that computes in fp16, or in fp32 where that is asked for.
 
-    Its inputs and outputs are float32. It takes the numbers of frames in `buckets`, or any
-    number within the bounds of the component where `buckets` is empty. Raises `ExportError` for a
-    part that coremltools cannot convert.
+    Its inputs and outputs are float32. It takes the numbers of frames in `enumerated_frames`, or
+    any
+    number within the bounds of the component where `enumerated_frames` is empty. Raises
+    `ExportError` for a
+    component that coremltools cannot convert.
     """
     import coremltools as ct
 
@@ -43,7 +45,7 @@ def convert(job: ExportJob, buckets: Sequence[int]) -> Any:
     try:
         return ct.convert(
             _trace(job.module, component),
-            inputs=[_input(component, tensor, buckets) for tensor in component.inputs],
+            inputs=[_input(component, tensor, enumerated_frames) for tensor in component.inputs],
             outputs=[ct.TensorType(name=t.name, dtype=np.float32) for t in component.outputs],
             convert_to="milinternal",
             compute_precision=compute,
@@ -67,7 +69,7 @@ def finish(program: Any) -> Any:
     )
 
 
-# A part is traced once for all its precisions, which follow one another in a build.
+# A component is traced once for all its precisions, which follow one another in a build.
 @lru_cache(maxsize=1)
 def _trace(module: Any, component: Component) -> Any:
     import torch
@@ -82,13 +84,13 @@ def _trace(module: Any, component: Component) -> Any:
     return program.run_decompositions({})
 
 
-def _input(component: Component, tensor: Tensor, buckets: Sequence[int]) -> Any:
+def _input(component: Component, tensor: Tensor, enumerated_frames: Sequence[int]) -> Any:
     import coremltools as ct
 
     if all(isinstance(axis, int) for axis in tensor.shape):
         shape = ct.Shape(tensor.concrete({}))
-    elif buckets:
-        shapes = [component.shape_of(tensor, bucket) for bucket in buckets]
+    elif enumerated_frames:
+        shapes = [component.shape_of(tensor, frames) for frames in enumerated_frames]
         shape = ct.EnumeratedShapes(shapes=shapes, default=shapes[0])
     else:
         shape = ct.Shape(tuple(_range(axis) for axis in tensor.shape))

@@ -19,7 +19,7 @@ LEAST_BYTES = 1024
 """Smaller weights stay as they are: a Cast or a reference would cost more than they do."""
 
 
-def narrow(model: Any) -> None:
+def cast_to_fp16(model: Any) -> None:
     """Store the large float32 initializers that fp16 holds exactly as fp16, in place."""
     from onnx import numpy_helper
 
@@ -33,7 +33,7 @@ def narrow(model: Any) -> None:
     _substitute(model, stored)
 
 
-def refer(model: Any, weights: Path, module: Any) -> None:
+def externalize(model: Any, weights: Path, module: Any) -> None:
     """Make the module's large weights references into its checkpoint, in place."""
     from onnx import numpy_helper
 

@@ -1,4 +1,4 @@
-"""A float32 graph to fp16, but for islands of nodes whose values fp16 does not hold."""
+"""A float32 graph to fp16, but for nodes whose values fp16 does not hold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from ..tracing import replace
 
 FP16_MAX = 65_504.0
 HEADROOM = 4.0
-"""Sound louder than the samples must still fit: an island begins at this fraction of the limit."""
+"""Sound louder than the samples must still fit: a node stays in float32 from at this fraction of
+the limit."""
 
 
 def to_fp16(model: Any, samples: Sequence[Arrays], floor_db: float) -> tuple[Any, list[str]]:
@@ -23,20 +24,20 @@ def to_fp16(model: Any, samples: Sequence[Arrays], floor_db: float) -> tuple[Any
     graph misses `floor_db`, so does the type of operator that gains the most by it.
     """
     expected = run(model, samples)
-    islands = _out_of_range(model, samples)
-    half = _converted(model, islands, set())
+    fallback = _out_of_range(model, samples)
+    half = _converted(model, fallback, set())
     types: set[str] = set()
     candidates = {node.op_type for node in model.graph.node}
 
     def nearness(kind: str) -> float:
         """With one more type of operator in float32; a trial is as large as the file."""
-        return _worst_db(expected, run(_converted(model, islands, types | {kind}), samples))
+        return _worst_db(expected, run(_converted(model, fallback, types | {kind}), samples))
 
     while _worst_db(expected, run(half, samples)) < floor_db and candidates - types:
         types.add(max(sorted(candidates - types), key=nearness))
-        half = _converted(model, islands, types)
+        half = _converted(model, fallback, types)
     named = [node.name for node in model.graph.node if node.op_type in types]
-    return half, sorted({*islands, *named})
+    return half, sorted({*fallback, *named})
 
 
 def peaks(model: Any, samples: Sequence[Arrays]) -> dict[str, float]:
@@ -119,7 +120,7 @@ def _worst_db(expected: Sequence[Array], got: Sequence[Array]) -> float:
     return min(snr_db(a, b) for a, b in zip(expected, got, strict=True))
 
 
-def _converted(model: Any, islands: Sequence[str], types: set[str]) -> Any:
+def _converted(model: Any, fallback: Sequence[str], types: set[str]) -> Any:
     import onnx
     from onnxruntime.transformers import float16
     from onnxruntime.transformers.onnx_model import OnnxModel
@@ -127,7 +128,7 @@ def _converted(model: Any, islands: Sequence[str], types: set[str]) -> Any:
     half = float16.convert_float_to_float16(
         onnx.ModelProto.FromString(model.SerializeToString()),
         keep_io_types=True,
-        node_block_list=list(islands),
+        node_block_list=list(fallback),
         op_block_list=[*float16.DEFAULT_OP_BLOCK_LIST, *sorted(types)],
     )
     OnnxModel(half).topological_sort()  # the converter appends its casts at the end

@@ -1,0 +1,1 @@
+"""Verbs of those who make bundles: prepare, train, distill, calibrate, search, build."""

@@ -1,0 +1,143 @@
+"""`hiresldm build`: a bundle from trained weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..lists import NAMES, NUMBERS, numbers, words
+from ..told import origin, tell
+
+if TYPE_CHECKING:
+    from ...export.build.bundle import Built
+    from ...parity.evaluator import Evaluator
+
+PACKAGES = ("torch", "onnx", "openvino", "nncf", "coremltools")
+
+
+def build(
+    context: typer.Context,
+    out: Annotated[Path, typer.Argument(help="Bundle folder to make.")],
+    family: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Whose networks: hiresldm, ...", show_default="hiresldm"),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="Trained: a run, a bundle, or a file that others published.",
+            show_default="built-in",
+        ),
+    ] = None,
+    untrained: Annotated[
+        bool, typer.Option("--untrained", help="Random weights instead of trained ones.")
+    ] = False,
+    size: Annotated[
+        str | None, typer.Option(help="Of --untrained: edge, base, ...", show_default="edge")
+    ] = None,
+    formats: Annotated[
+        str, typer.Option(metavar=NAMES, help="Of onnx, openvino, coreml, ort.")
+    ] = "onnx",
+    precisions: Annotated[
+        str,
+        typer.Option(metavar=NAMES, help="Of fp32, fp16, int8, int4, w8a8, mixed, pal6, pal4."),
+    ] = "fp32",
+    components: Annotated[
+        str, typer.Option(metavar=NAMES, help="Components to export.", show_default="all")
+    ] = "",
+    precision_config: Annotated[
+        Path | None, typer.Option(help="Precision per layer, for mixed.")
+    ] = None,
+    calibration: Annotated[Path | None, typer.Option(help="Captured inputs, for w8a8.")] = None,
+    steps: Annotated[
+        str,
+        typer.Option(
+            metavar=NUMBERS,
+            help="Numbers of sampler steps offered.",
+            show_default="the weights' own",
+        ),
+    ] = "",
+    default_steps: Annotated[
+        int | None,
+        typer.Option(help="Steps when none are asked for.", show_default="the weights' own"),
+    ] = None,
+    audio: Annotated[
+        Path | None,
+        typer.Option(help="Speech to damage and restore: what every precision does to its sound."),
+    ] = None,
+    per_class: Annotated[
+        int, typer.Option(min=1, help="Clips of each kind of damage, for --audio.")
+    ] = 1,
+    report_to: Annotated[
+        Path | None, typer.Option("--report", help="File for the result (JSON).")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan, write nothing.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+) -> None:
+    """Export every component in every format and precision, prove each file, write the bundle.
+
+    The default, onnx in fp32, is what `restore` runs with nothing
+    but the base install.
+    """
+    from ...benchmarks.reports import builds
+    from ...core.memory import peak_bytes
+    from ...core.outputs import check_target
+    from ...export.build import pipelines, sources
+    from ...export.build.bundle import build as run
+    from ...export.build.plan import plan as planned
+    from ..progress import counting
+
+    check_target(report_to)
+    model = sources.model_of(family, weights, untrained=untrained, size=size)
+    plan = planned(
+        model,
+        formats=words(formats),
+        precisions=words(precisions),
+        components=words(components),
+        precision_config=precision_config,
+        calibration=calibration,
+    )
+    if dry_run:
+        tell({"plan": plan.table()}, lambda: builds.planned(plan.table()), as_json=as_json)
+        return
+    counts = numbers("--steps", steps)
+    host = sources.host_of(model, weights, counts, default_steps, own=not untrained)
+    evaluator = audio and pipelines.evaluator_of(
+        plan, model, audio, per_class=per_class, steps=host.default_steps
+    )
+    if not quiet:
+        typer.echo(builds.planned(plan.table()) + "\n", err=True)
+    with counting("exporting", total=len(plan.rows), quiet=quiet) as advance:
+        built = run(model, plan, out, host=host, overwrite=overwrite, started=lambda _: advance())
+    result = origin(context, PACKAGES) | built.as_dict()
+    if evaluator:
+        result["audio"] = _evaluated(built, out, evaluator, quiet=quiet)
+    result["peak_bytes"] = peak_bytes()
+    tell(result, lambda: _text(result), out=report_to, as_json=as_json, quiet=quiet)
+
+
+def _evaluated(
+    built: Built, out: Path, evaluator: Evaluator, *, quiet: bool
+) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    from ...export.build import pipelines
+    from ...parity.evaluator import Budget
+    from ..progress import tracked
+
+    found = pipelines.evaluate(built, out, evaluator, Budget.usual())
+    total = pipelines.count(built)
+    return [asdict(one) for one in tracked(found, "evaluating", total=total, quiet=quiet)]
+
+
+def _text(result: dict[str, Any]) -> str:
+    from ...benchmarks.reports import builds
+
+    told = [builds.artifacts(result)]
+    return "\n\n".join([*told, builds.pipelines(result)] if "audio" in result else told)

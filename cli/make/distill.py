@@ -1,0 +1,75 @@
+"""`hiresldm distill`: a student of the diffusion model that needs few steps."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class MethodName(StrEnum):
+    """The methods; polish goes on from a student of another."""
+
+    CONSISTENCY = "consistency"
+    SHORTCUT = "shortcut"
+    REGRESSOR = "regressor"
+    POLISH = "polish"
+
+
+def distill(
+    teacher: Annotated[Path, typer.Option(help="Folder of a trained model: a run or a bundle.")],
+    data: Annotated[Path, typer.Option(help="Folder of audio, or of manifests.")],
+    out: Annotated[Path, typer.Option(help="Folder of the student, complete with all components.")],
+    named: Annotated[
+        MethodName | None, typer.Argument(metavar="METHOD", help="How; or give --method.")
+    ] = None,
+    method: Annotated[MethodName | None, typer.Option(help="How the student learns.")] = None,
+    minutes: Annotated[float, typer.Option(min=0.01, help="Training time.")] = 10.0,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder of prepared speech.", show_default="that of teacher or OUT"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=1e-6, show_default="the method's own")
+    ] = None,
+    discriminator: Annotated[bool, typer.Option(help="Polish against a discriminator.")] = False,
+    device: Annotated[str, typer.Option(help="Where to train: auto, cpu or cuda.")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Distill a trained denoiser into one that needs one to four steps."""
+    chosen = _only_one(named, method)
+    import json
+    from dataclasses import asdict
+
+    from ...distill.run import Job, Method
+    from ...distill.run import distill as run
+
+    about = (Method(chosen), teacher, data, out, minutes, learning_rate, cache, seed, device)
+    job = Job(*about, discriminator=discriminator)
+    outcome = run(job, resume=resume, quiet=quiet)
+    if as_json:
+        typer.echo(json.dumps(asdict(outcome)))
+        return
+    peak = outcome.peak_bytes
+    memory = "" if peak is None else f", at most {peak / 1e9:.2f} GB of memory"
+    typer.echo(
+        f"{chosen}: {outcome.steps} steps in {outcome.minutes} min ({outcome.skipped} skipped)"
+        f"{memory}, model in {out}"
+    )
+    for name, rows in (("student", outcome.student), ("teacher", outcome.reference)):
+        for row in rows:
+            typer.echo(f"{name} {row}")
+
+
+def _only_one(named: MethodName | None, method: MethodName | None) -> MethodName:
+    from ...core.errors import UsageError
+
+    if (named is None) == (method is None):
+        names = ", ".join(MethodName)
+        raise UsageError(f"name one method, as the argument or as --method; accepted: {names}")
+    return next(name for name in (named, method) if name is not None)

@@ -1,0 +1,1 @@
+"""Verbs that measure: quality, steps, speed, pictures, parity."""

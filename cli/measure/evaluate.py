@@ -1,0 +1,111 @@
+"""The verb `evaluate`: how good the restored audio is, in figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..lists import NAMES, NUMBERS, numbers, words
+from ..told import origin, tell
+
+
+def evaluate(
+    context: typer.Context,
+    data: Annotated[
+        Path | None, typer.Option(help="Speech to damage: a folder of audio, or of manifests.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Part of the data: train, valid or test.")] = "test",
+    degraded: Annotated[
+        Path | None, typer.Option(help="Instead of --data: a folder of recordings as they are.")
+    ] = None,
+    clean: Annotated[
+        Path | None,
+        typer.Option(help="Clean versions of --degraded, by the same names.", show_default="none"),
+    ] = None,
+    bundle: Annotated[
+        list[str] | None,
+        typer.Option(help="DIR or NAME=DIR; may be repeated.", show_default="built-in"),
+    ] = None,
+    backend: Annotated[
+        list[str] | None, typer.Option(metavar=NAMES, help="Engines.", show_default="ort")
+    ] = None,
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(metavar=NAMES, help="Precisions.", show_default="the bundle's first"),
+    ] = None,
+    steps: Annotated[
+        list[str] | None,
+        typer.Option(metavar=NUMBERS, help="Diffusion steps.", show_default="best"),
+    ] = None,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar=NAMES,
+            help="Other enhancers: rnnoise, deepfilternet3, nsnet2, gtcrn, all.",
+            show_default="none",
+        ),
+    ] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar=NAMES,
+            help="fast, all, dnsmos, distillmos, pesq, estoi, visqol, lsd, mcd, lost, sisdr, spk, "
+            "wer.",
+            show_default="fast",
+        ),
+    ] = None,
+    per_class: Annotated[int, typer.Option(min=1, help="Clips of each kind of damage.")] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of clips, damage and noise.")] = 0,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")
+    ] = None,
+    report_to: Annotated[
+        Path | None, typer.Option("--report", help="File for the result (JSON).")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Page to write, with tables and clips to hear (HTML).")
+    ] = None,
+    listen: Annotated[
+        int, typer.Option(min=0, help="Clips of each kind of damage in the page.")
+    ] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+) -> None:
+    """Measure the quality of restored speech on damaged clips, drawn by a seed or recorded."""
+    from ...benchmarks import report
+    from ...benchmarks.quality.comparison import Asked, compare
+    from ...benchmarks.quality.sources import source_of
+    from ...benchmarks.reports.gallery import Gallery
+    from ...benchmarks.reports.html import page
+    from ...core.outputs import check_target, write_text
+    from ..progress import tracked
+
+    check_target(report_to)
+    report.check_page(html)
+    source = source_of(data, split, seed=seed, per_class=per_class, degraded=degraded, clean=clean)
+    asked = Asked(
+        bundle or (), words(backend), words(precision), numbers("--steps", steps), words(peer),
+        words(metrics), seed, threads,
+    )  # fmt: skip
+    gallery = Gallery(per_class=listen if html else 0)
+    compared = compare(
+        source,
+        asked,
+        watch=gallery.watch,
+        track=lambda scored, total: tracked(scored, "evaluating", total=total, quiet=quiet),
+    )
+    result = compared.as_dict() | origin(context, compared.packages)
+    if html:
+        write_text(page(result, gallery.exhibits), html)
+    tell(result, lambda: _text(result), out=report_to, as_json=as_json, quiet=quiet)
+
+
+def _text(result: dict[str, Any]) -> str:
+    from ...benchmarks.quality import per_speaker, tables
+
+    told = [tables.markdown(result["rows"])]
+    if result["speakers"]:
+        told += ["", per_speaker.markdown(result["speakers"])]
+    return "\n".join(told)

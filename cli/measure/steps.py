@@ -1,0 +1,89 @@
+"""The verb `steps`: quality against the number of denoiser evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..lists import NAMES, words
+from ..told import origin, tell
+
+
+def steps(
+    context: typer.Context,
+    teacher: Annotated[Path, typer.Option(help="Folder of the teacher: a run or a bundle.")],
+    data: Annotated[Path, typer.Option(help="Speech to damage: audio, or manifests.")],
+    student: Annotated[
+        list[str] | None, typer.Option(help="NAME=DIR of a student; may be repeated.")
+    ] = None,
+    regressor: Annotated[Path | None, typer.Option(help="Folder of a direct regressor.")] = None,
+    split: Annotated[str, typer.Option(help="Part of the data: train, valid or test.")] = "test",
+    per_class: Annotated[int, typer.Option(min=1, help="Clips of each kind of damage.")] = 4,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of the sampler's noise.")] = 3,
+    robust_seeds: Annotated[
+        int,
+        typer.Option(min=2, help="Seeds of the first student at 1 and 2 steps."),
+    ] = 10,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(metavar=NAMES, help="As in `evaluate`.", show_default="fast"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of clips and damage.")] = 0,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each timing.")] = 3,
+    report_to: Annotated[
+        Path | None, typer.Option("--report", help="File for the result (JSON).")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture of the curves to write (PNG).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+) -> None:
+    """Compare a teacher, however sampled, with its students: quality, time, spread over seeds."""
+    import torch
+
+    from ...benchmarks.quality import steps as contests
+    from ...benchmarks.quality.metrics import scores
+    from ...benchmarks.quality.testset import pairs
+    from ...benchmarks.reports import curve
+    from ...core import processors
+    from ...core.outputs import check_target
+    from ...training.data.kinds import CLEAN
+    from ..progress import tracked
+
+    check_target(report_to)
+    check_target(plot)
+    folders = _students(student or [])
+    scorers = scores.choose(words(metrics) or [scores.FAST], referenced=True)
+    scores.require(scorers)
+    workers = threads or processors.usable()
+    torch.set_num_threads(workers)
+    drawn = [p for p in pairs(data, split, seed=seed, per_class=per_class) if p.kind != CLEAN]
+    contest = contests.Contest(teacher, regressor, folders, drawn, scorers, seed, workers)
+    track = partial(tracked, label="evaluating", quiet=quiet)
+    compared = contests.compare(
+        contest, seeds=seeds, robust_seeds=robust_seeds, runs=runs, track=track
+    )
+    packages = [*scores.packages(scorers), "torch"]
+    result: dict[str, Any] = compared | origin(context, packages) | {"seed": seed}
+    if plot:
+        curve.draw(result["rows"], plot)
+    tell(result, lambda: contests.markdown(result), out=report_to, as_json=as_json, quiet=quiet)
+
+
+def _students(named: Sequence[str]) -> dict[str, Path]:
+    from ...benchmarks.quality.cases import REGRESSOR, TEACHER
+    from ...core.errors import UsageError
+
+    pairs = [text.partition("=") for text in named]
+    for name, _, folder in pairs:
+        if not name or not folder or name in {TEACHER, REGRESSOR}:
+            raise UsageError(
+                f"--student {name}={folder}: give NAME=DIR, a name other than teacher or regressor"
+            )
+    return {name: Path(folder) for name, _, folder in pairs}

@@ -1,0 +1,143 @@
+"""The verb `restore`: files and folders, or a pipe."""
+
+from __future__ import annotations
+
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...core.errors import UsageError
+
+PIPE = Path("-")
+
+
+class Depth(StrEnum):
+    """Bits of a sample."""
+
+    B16 = "16"
+    B24 = "24"
+    FLOAT = "float"
+
+
+def restore(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IN... OUT",
+            readable=False,  # one that is not fails alone
+            help="Files or folders to restore, then the file or folder to make; - is a pipe.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="OUT", help="The file or folder to make instead."),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Diffusion steps; more is slower.", show_default="best")
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(envvar="HIRESLDM_SEED", help="Seed of the noise; the same one repeats."),
+    ] = 0,
+    strength: Annotated[
+        float, typer.Option(help="Share of the restored sound, 0 to 1; the rest is as it was.")
+    ] = 1.0,
+    keep_rate: Annotated[
+        bool, typer.Option("--keep-rate", help="Write the sample rate of IN.")
+    ] = False,
+    mono: Annotated[bool, typer.Option("--mono", help="Make one channel of all.")] = False,
+    bit_depth: Annotated[
+        Depth | None, typer.Option(help="Of WAV and FLAC.", show_default="24")
+    ] = None,
+    bitrate: Annotated[
+        int | None, typer.Option(metavar="KBPS", help="Of MP3, Opus and AAC, in kbit/s.")
+    ] = None,
+    stdin: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RATE,CHANNELS,ENCODING", help="Raw samples on standard input: 16000,1,s16."
+        ),
+    ] = None,
+    stdout: Annotated[
+        str, typer.Option(metavar="FORMAT", help="wav, flac, mp3, ... or raw s16 or f32.")
+    ] = "wav",
+    latency: Annotated[
+        str | None,
+        typer.Option(
+            metavar="live|quality", help="From pipe to pipe, restore samples as they come."
+        ),
+    ] = None,
+    skip_existing: Annotated[
+        bool,
+        typer.Option("--skip-existing", help="Leave out what an earlier run has made already."),
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace outputs that exist.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Files restored side by side.")] = 1,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            envvar="HIRESLDM_THREADS", help="CPU threads.", show_default="all that may be used"
+        ),
+    ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(envvar="HIRESLDM_BUNDLE", help="Folder of a model.", show_default="built-in"),
+    ] = None,
+    backend: Annotated[str, typer.Option(help="Engine that runs the model.")] = "ort",
+    precision: Annotated[
+        str | None, typer.Option(help="fp32, fp16, int8, ...", show_default="the bundle's first")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Print warnings and errors only.")
+    ] = False,
+) -> None:
+    """Restore speech from IN to OUT: at the model's 48 kHz, every channel, as long as it was."""
+    from ...audio.files import Wanted
+    from ...audio.writer import Form
+    from . import restoring
+
+    sources, target = _asked(paths, out)
+    if latency is not None:
+        from . import streaming
+
+        if [*sources, target] != [PIPE, PIPE] or mono or keep_rate or as_json:
+            raise UsageError(
+                "--latency is for one stream: hiresldm restore - - --latency live --stdin "
+                "RATE,CHANNELS,ENCODING --stdout s16, without --mono, --keep-rate and --json"
+            )
+        model = restoring.Model(bundle, backend, precision, threads)
+        made = streaming.Made(latency, steps, seed, strength)
+        streaming.pipe(model, made, stdin, stdout, quiet=quiet)
+        return
+    form = Form(depth=bit_depth.value if bit_depth else None, bitrate_kbps=bitrate)
+    request = restoring.Request(
+        sources=sources,
+        target=target,
+        wanted=Wanted(steps, seed, strength, mono, keep_rate, form),
+        model=restoring.Model(bundle, backend, precision, threads),
+        stdin=stdin,
+        stdout=stdout,
+        skips_existing=skip_existing,
+        overwrite=overwrite,
+        at_once=jobs,
+        as_json=as_json,
+        quiet=quiet,
+    )
+    with tempfile.TemporaryDirectory(prefix="hiresldm-") as folder:
+        if code := restoring.run(request, Path(folder)):
+            raise typer.Exit(code)
+
+
+def _asked(paths: list[Path], out: Path | None) -> tuple[list[Path], Path]:
+    """Inputs and output."""
+    if out is None:
+        *paths, out = paths
+    if not paths:
+        raise UsageError("an input and an output are needed, as in: hiresldm restore IN OUT")
+    return paths, out

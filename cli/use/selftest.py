@@ -1,0 +1,42 @@
+"""The verb `selftest`: the gate on this machine, without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..rows import finish, save, tracked
+
+
+def selftest(
+    bundle: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="BUNDLE",
+            envvar="HIRESLDM_BUNDLE",
+            help="Folder of a model.",
+            show_default="built-in",
+        ),
+    ] = None,
+    report_to: Annotated[
+        Path | None, typer.Option("--report", help="File for the rows (JSON).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print failures only.")] = False,
+) -> None:
+    """Check on this machine that a model computes what it computed when it was built."""
+    from ...core.errors import BackendMissingError
+    from ...core.outputs import check_target
+    from ...parity import golden
+    from ...parity.rows import Status
+    from ...runtimes.restorer import EMBEDDED_BUNDLE
+
+    check_target(report_to)
+    root = bundle or EMBEDDED_BUNDLE
+    rows = tracked(golden.check(root), shown=not quiet)
+    save(rows, root, as_json=as_json, report_to=report_to)
+    finish(rows, quiet=quiet, absent=False, silent=as_json)
+    if all(row.status is Status.NOT_RUN for row in rows):
+        raise BackendMissingError(f"nothing could be checked here: {rows[0].reason}")

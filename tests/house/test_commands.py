@@ -1,0 +1,107 @@
+"""Every `hiresldm` command of README and docs runs, made small where it would take long."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from made_files import encoded
+from tiny import TINY
+
+ROOT = Path(__file__).parents[2]
+LIGHTER = {
+    r"^(hiresldm train .*)": r"\1 --batch 2 --config tiny.json",
+    r"--minutes \d+": "--minutes 0.01",
+    r"--peer all --metrics all --per-class \d+": "--metrics lsd --per-class 1",
+    r"--durations [\d,]+": "--durations 1,2,3",
+    r"--steps 1,2,4 --peer all": "--steps 1",
+    r"--backends ort,openvino": "--backends ort",  # the bundle is light as well, see below
+    r"^(hiresldm bench .*)": r"\1 --runs 1 --seconds 1 --long-seconds 2",
+    r"^(hiresldm calibrate .*)": r"\1 --clips 2",
+    r"^(hiresldm build phone.*)": r"\1 --components encoder",
+    r"^(hiresldm build bundle) .*": r"\1",
+}
+"""What stands in a command, and what makes it quick."""
+PAGES = ("README.md", *(f"docs/{name}.md" for name in (
+    "restore", "build", "parity", "phone", "quality", "speed", "train", "distill")))  # fmt: skip
+"""In the order in which a reader meets them; those of docs/families.md run in tests/families."""
+ELSEWHERE = {"search", "steps", "mixed"}
+"""Words of commands that take minutes on a real model; test_search and test_steps run them on a
+tiny one."""
+
+
+def commands() -> list[str]:
+    """Indented lines and `&&` halves that start with the command, each once.
+
+    Synopses in brackets are none.
+    """
+    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
+    found = re.findall(r"^ {4}(?:.*&& )?(hiresldm [^\n\[]*)$", text, flags=re.MULTILINE)
+    first: dict[str, str] = {}
+    for line in found:
+        first.setdefault(lighter(line.partition(" #")[0].strip()), line)
+    return list(first.values())
+
+
+def lighter(line: str) -> str:
+    for pattern, short in LIGHTER.items():
+        line = re.sub(pattern, short, line)
+    return line
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray) -> Path:
+    """A folder with what the commands name: examples, weights, and speech as DATA."""
+    place = tmp_path_factory.mktemp("documents")
+    (place / "examples").symlink_to(ROOT / "examples")
+    (place / "weights").symlink_to(Path(sys.modules["hiresldm"].__file__).parent / "weights")
+    (place / "tiny.json").write_text(json.dumps(asdict(TINY)), encoding="utf-8")
+    (place / "DATA").mkdir()
+    for number in range(20):  # a bare folder's 19th file is for validation, its 20th for testing
+        soundfile.write(place / "DATA" / f"{number:02}.wav", speech[: 2 * 48_000], 48_000)
+    (place / "recordings").mkdir()
+    for path in ("recordings/a.wav", "b.wav"):
+        soundfile.write(place / path, speech[:24_000], 48_000)
+    (place / "talk.m4a").write_bytes(encoded(speech[:24_000], "ipod", "aac"))
+    return place
+
+
+def words(line: str, place: Path) -> list[str]:
+    """What a shell in `place` makes of a line."""
+    given = shlex.split(line, comments=True)
+    return [found for word in given for found in _matched(word, place)]
+
+
+def _matched(word: str, place: Path) -> list[str]:
+    if "*" not in word:
+        return [word]
+    return sorted(str(path.relative_to(place)) for path in place.glob(word))
+
+
+def test_the_documents_show_every_verb():
+    shown = {line.split()[1] for line in commands()}
+    help_text = subprocess.run(
+        [sys.executable, "-m", "hiresldm.cli.main", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert shown == set(re.findall(r"^│ (\w+) ", help_text, flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize("line", [c for c in commands() if not ELSEWHERE & set(c.split())])
+def test_a_command_of_the_documents_runs(place: Path, line: str):
+    done = subprocess.run(
+        [sys.executable, "-m", "hiresldm.cli.main", *words(lighter(line), place)[1:]],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
