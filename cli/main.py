@@ -28,6 +28,7 @@ from .measure.steps import steps
 from .use.corpus import corpus
 from .use.doctor import doctor
 from .use.inspect import inspect
+from .use.listen import listen
 from .use.restore import restore
 from .use.selftest import selftest
 from .use.serve import serve
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 app.command("restore")(restore)
 app.command("corpus")(corpus)
+app.command("listen")(listen)
 app.command("prepare")(prepare)
 app.command("train")(train)
 app.command("distill")(distill)

@@ -12,11 +12,10 @@ import numpy as np
 from . import arguments, noise
 from .audio import resample
 from .chunks import ChunkPlan
-from .errors import UsageError
 from .family import Host, Options, Runners, accepted_steps
 from .loudness import LoudnessMeter, gain_to
 from .spec import Array, Runner
-from .streams import LATENCIES, Follower, Latency, Level, Restoration, Stream
+from .streams import Follower, Latency, Level, Restoration, Stream, latency_of
 from .workers import Workers
 
 Wrap = Callable[[str, Runner], Runner]
@@ -126,7 +125,7 @@ class Restorer:
         channels: int = 1,
         *,
         sample_rate_hz: int | None = None,
-        latency: str = "quality",
+        latency: str | Latency = "quality",
         loudness_lufs: Sequence[float] | None = None,
         steps: int | None = None,
         seed: int = 0,
@@ -134,20 +133,19 @@ class Restorer:
     ) -> Stream:
         """A stream for a signal that is still being made, at any rate (None: the host's).
 
-        `latency` is `quality`, which gives what the whole signal would, or `live`. The level is
+        `latency` is `quality`, which gives what the whole signal would, `live`, or one of your own
+        (see `LATENCIES`). The level is
         that of `loudness_lufs` of each channel, or follows what was heard so far. Raises
         `UsageError` for values that are not accepted, `AudioError` for a rate that is none.
         """
         count = arguments.count(channels, "number of channels")
-        if latency not in LATENCIES:
-            raise UsageError(f"there is no latency {latency!r}; accepted: {', '.join(LATENCIES)}")
         rate_hz = self.host.sample_rate_hz
         given_hz = rate_hz if sample_rate_hz is None else sample_rate_hz
         arguments.rate(given_hz, "the stream")
         level: Level = Follower(self._gain, rate_hz, count)
         if loudness_lufs is not None:
             level = self._fixed(loudness_lufs)
-        plan = self._streaming(LATENCIES[latency])
+        plan = self._streaming(latency_of(latency))
         chunk = partial(self._restored, self._options(steps, seed))
         share = arguments.share(strength, "strength")
         restoration = Restoration(chunk, plan, count, level, workers=self.workers, strength=share)

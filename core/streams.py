@@ -11,6 +11,7 @@ import numpy as np
 from . import arguments
 from .audio import Resampler
 from .chunks import ChunkPlan, Cutter, Joiner, Window
+from .errors import UsageError
 from .loudness import LoudnessMeter
 from .spec import Array
 from .workers import Workers
@@ -109,6 +110,15 @@ LATENCIES = {
 """Settings of streams by name: as good as whole files, or soon enough for a conversation."""
 HISTORY_S = 600.0
 """What a stream that is told no loudness remembers of its level."""
+
+
+def latency_of(setting: str | Latency) -> Latency:
+    """A setting by its name, or itself; raises `UsageError` for another name."""
+    if isinstance(setting, Latency):
+        return setting
+    if setting not in LATENCIES:
+        raise UsageError(f"there is no latency {setting!r}; accepted: {', '.join(LATENCIES)}")
+    return LATENCIES[setting]
 
 
 class Follower:
