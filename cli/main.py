@@ -29,6 +29,7 @@ from .use.doctor import doctor
 from .use.inspect import inspect
 from .use.restore import restore
 from .use.selftest import selftest
+from .use.serve import serve
 
 app = typer.Typer(
     help="Restore speech to 48 kHz studio quality.",
@@ -50,6 +51,7 @@ app.command("bench")(bench)
 app.command("plot")(plot)
 app.command("parity")(parity)
 app.command("selftest")(selftest)
+app.command("serve")(serve)
 app.command("inspect")(inspect)
 app.command("doctor")(doctor)
 
@@ -65,6 +67,7 @@ EXTRAS = {
     "parity": "export",
     "evaluate": "quality",
     "steps": "train,quality",
+    "serve": "serve",
 }
 """What to install for the verbs that need more than restoring does."""
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -105,11 +105,17 @@ def kill(node: subprocess.Popen[str]) -> None:
 
 def finished(out: Path) -> set[str]:
     """The clips that the spool or a shard has."""
-    waiting = (json.loads(path.read_text()) for path in out.glob(f"{WORKSHOP}/spool/*.json"))
-    shards = (json.loads(path.read_text()) for path in out.glob(f"{WORKSHOP}/journal/*.json"))
-    return {record["clip"] for one in waiting for record, _ in one.get("pieces", ())} | {
-        record["clip"] for one in shards for record in one["records"]
-    }
+    # In this order: what leaves the spool meanwhile is in a shard by then.
+    waiting = [told["pieces"] for told in _read(out / WORKSHOP / "spool") if "pieces" in told]
+    shards = [told["records"] for told in _read(out / WORKSHOP / "journal")]
+    in_shards = {record["clip"] for records in shards for record in records}
+    return in_shards | {record["clip"] for pieces in waiting for record, _ in pieces}
+
+
+def _read(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in folder.glob("*.json"):
+        with suppress(FileNotFoundError):
+            yield json.loads(path.read_text(encoding="utf-8"))
 
 
 def lose_a_worker(given: Path, out: Path, after: int, *options: str) -> dict[str, Any]:
