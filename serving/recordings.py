@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from functools import partial
@@ -128,6 +129,6 @@ def _status(error: ToolkitError) -> HTTPStatus:
 
 def _spoken(text: str, folder: Path) -> str:
     """A text without the names of files here."""
-    for path in folder.iterdir():
-        text = text.replace(str(path), "the result" if path.stem == "made" else "the recording")
-    return text.replace(str(folder), "the service")
+    for name, words in (("given", "the recording"), ("made", "the result")):
+        text = re.sub(re.escape(str(folder / name)) + r"(\.\w+)?", words, text)
+    return text
