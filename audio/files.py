@@ -79,15 +79,20 @@ def restore_file(
     reader, form = opened(source, target, wanted, rate_hz, overwrite=overwrite)
     channels = 1 if wanted.is_mono else reader.channels
     loudness_lufs = measure(_blocks(reader, wanted), channels, rate_hz)
-    stream = restorer.stream(loudness_lufs, steps=steps, seed=wanted.seed, strength=wanted.strength)
+    restored = restorer.restored(
+        _blocks(reader, wanted),
+        loudness_lufs,
+        steps=steps,
+        seed=wanted.seed,
+        strength=wanted.strength,
+    )
     check_space(target, round(reader.duration_s * rate_hz), channels)
     writer = AudioWriter(
         target, channels=channels, rate_hz=rate_hz, source=reader, overwrite=overwrite, form=form
     )
     with writer:
-        for block in _blocks(reader, wanted):
-            _write(writer, stream.process(block), progress)
-        _write(writer, stream.flush(), progress)
+        for block in restored:
+            _write(writer, block, progress)
     return RestoredFile(
         input=str(source),
         output=str(target),

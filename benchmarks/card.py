@@ -66,7 +66,11 @@ def curves(log: Row) -> str:
 
 def speed(result: Row) -> str:
     """Real-time factors of the bundle, and the machine that they were measured on."""
-    rows = ([r["threads"], r["steps"], f"{r['rtf']['median']:.3f}"] for r in result["rows"])
+    rows = (
+        [r["threads"], r["steps"], f"{r['rtf']['median']:.3f}"]
+        for r in result["rows"]
+        if r["backend"]
+    )
     factors = table(["threads", "steps", "real-time factor"], rows)
     return f"{factors}\n\nMeasured on: {result['machine']['cpu']}."
 

@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import report
 from .quality import levels
-from .reports import builds, quality, steps
+from .reports import builds, quality, speed, steps
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = "benchmarks/results"
@@ -53,8 +52,8 @@ TABLES: Tables = {
     "trials": ("search.json", builds.trials),
     "parity": ("parity.json", builds.matrix),
     "parity_in_short": ("parity.json", builds.parity_in_short),
-    "speed": ("speed.json", report.speed_markdown),
-    "speed_in_short": ("speed.json", report.speed_in_short),
+    "speed": ("speed.json", speed.markdown),
+    "speed_in_short": ("speed.json", speed.in_short),
     "ranges": ("calibration.json", builds.ranges),
     "steps": ("steps.json", steps.by_steps),
     "seeds": ("steps.json", steps.by_seed),

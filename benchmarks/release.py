@@ -46,7 +46,7 @@ STEPS: Steps = {
     "evaluate": "hiresldm evaluate --data $DATA --bundle student=weights/edge --peer all"
     " --metrics all --report benchmarks/results/quality.json",
     "levels": "python -m hiresldm.benchmarks.quality.levels $DATA benchmarks/results/levels.json",
-    "bench": "hiresldm bench --steps 1,2,4 --report benchmarks/results/speed.json",
+    "bench": "hiresldm bench --steps 1,2,4 --peer all --report benchmarks/results/speed.json",
     "tables": "python -m hiresldm.benchmarks.documents",
     "card": "python -m hiresldm.benchmarks.card",
 }

@@ -39,53 +39,6 @@ def table(titles: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in (*head, *lines))
 
 
-def speed_markdown(result: Row) -> str:
-    """Real-time factors end to end and by component, then start-up and memory."""
-    components = list(result["rows"][0]["components"])
-    speed = table(
-        ["threads", "steps", "real-time factor (IQR)", *components],
-        (
-            [row["threads"], row["steps"], _spread(row["rtf"])]
-            + [f"{row['components'][component]['median']:.4f}" for component in components]
-            for row in result["rows"]
-        ),
-    )
-    others = table(["measure", "value"], [*_startup_lines(result), *_memory_lines(result)])
-    return f"{speed}\n\n{others}"
-
-
-def speed_in_short(result: Row) -> str:
-    """What a newcomer asks: how fast on one core, how soon, how much memory, how large."""
-    first = min(result["rows"], key=lambda row: (row["threads"], row["steps"]))
-    rtf = first["rtf"]["median"]
-    lines = [
-        ("one core, real-time factor", f"{rtf:.3f} (a minute in {60 * rtf:.1f} s)"),
-        *_startup_lines(result),
-        *_memory_lines(result)[:2],
-    ]
-    return table(["measure", "value"], lines)
-
-
-def _startup_lines(result: Row) -> list[tuple[str, str]]:
-    startup = result["startup"]
-    return [
-        ("fresh process to loaded model, s (IQR)", _spread(startup["load_s"])),
-        ("`hiresldm --version`, s (IQR)", _spread(startup["version_s"])),
-        ("model files, MB", f"{result['model']['bytes'] / 1e6:.1f}"),
-    ]
-
-
-def _memory_lines(result: Row) -> list[tuple[str, str]]:
-    memory = result["memory"]
-    lines = [
-        (f"peak memory, {peak['audio_s']:g} s file, MB", f"{peak['peak_bytes'] / 1e6:.0f}")
-        for peak in memory["peaks"]
-    ]
-    if memory["ratio"] is None:
-        return [("peak memory", memory["reason"])]
-    return [*lines, ("peak memory, long over short", f"{memory['ratio']:.2f}")]
-
-
 def system_title(row: Row) -> str:
     """What a row is about, as tables name it."""
     if row["steps"] is None:
@@ -103,7 +56,3 @@ def interval_text(summary: Row | None) -> str:
     if summary is None:
         return mean_text(None)
     return f"{mean_text(summary)} ({summary['low']:.2f} to {summary['high']:.2f})"
-
-
-def _spread(spread: Row) -> str:
-    return f"{spread['median']:.3f} ({spread['q1']:.3f} to {spread['q3']:.3f})"

@@ -182,7 +182,8 @@ class Runtime(Protocol):
     """A module `runtimes/on_x.py`: one engine.
 
     One with `STANDS_IN = True` only interprets files of an engine that is not here: it comes after
-    all others, and its time says nothing.
+    all others, and its time says nothing. With `SIDE_BY_SIDE = True` a call takes one thread, and
+    `threads` of them may run at once; without, a call takes all of them.
     """
 
     FORMATS: Sequence[str]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,31 +13,58 @@ from .spec import Array
 Complex = NDArray[np.complex64]
 Real = NDArray[np.float64]
 
+_ROWS = 64
+
 
 def stft(wave: Array, n_fft: int, hop: int) -> Complex:
     """Spectrum (T, n_fft / 2 + 1) of a wave (N,), N a multiple of the hop, T = N / hop.
 
     Frame t is centred on sample t * hop; zeros stand outside the wave.
     """
+    return np.fft.rfft(frames(wave, n_fft, hop) * hann(n_fft)).astype(np.complex64)
+
+
+def frames(wave: Array, n_fft: int, hop: int) -> Array:
+    """The pieces (T, n_fft) of a wave whose spectra `stft` gives: a view."""
     padded = np.pad(wave, n_fft // 2)
-    return windowed(padded, hann(n_fft), hop)[: len(wave) // hop]
+    return np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop][: len(wave) // hop]
 
 
 def windowed(wave: Array, window: Array, hop: int) -> Complex:
     """Spectra (T, n / 2 + 1) of a wave (N,) under a window (n,) that moves by `hop` samples."""
-    frames = np.lib.stride_tricks.sliding_window_view(wave, len(window))[::hop]
-    return np.fft.rfft(frames * window).astype(np.complex64)
+    pieces = np.lib.stride_tricks.sliding_window_view(wave, len(window))[::hop]
+    return np.fft.rfft(pieces * window).astype(np.complex64)
 
 
 def istft(spectrum: np.ndarray, n_fft: int, hop: int) -> Array:
     """Wave (T * hop,) of a spectrum (T, n_fft / 2 + 1): the inverse of `stft`."""
-    frames = np.fft.irfft(spectrum, n_fft)
-    window = hann(n_fft)
-    wave = overlap_add(frames.astype(np.float32) * window, hop)
-    weight = overlap_add(np.broadcast_to(window**2, frames.shape), hop)
-    half, length = n_fft // 2, len(spectrum) * hop
-    inside = slice(half, half + length)
-    return np.asarray(wave[inside] / np.maximum(weight[inside], 1e-6), np.float32)
+    return joined(np.fft.irfft(spectrum, n_fft).astype(np.float32), hop)
+
+
+def joined(pieces: Array, hop: int) -> Array:
+    """Wave (T * hop,) of pieces (T, n_fft) whose spectra are those of `stft`."""
+    count, n_fft = pieces.shape
+    window, inside = hann(n_fft), slice(n_fft // 2, n_fft // 2 + count * hop)
+    wave = overlap_add(pieces * window, hop)[inside]
+    return np.asarray(wave / _weight(count, n_fft, hop)[inside], np.float32)
+
+
+@lru_cache(maxsize=4)
+def _weight(count: int, n_fft: int, hop: int) -> np.ndarray:
+    """What windows of `count` pieces weigh together, sample by sample."""
+    squared = np.broadcast_to(hann(n_fft) ** 2, (count, n_fft))
+    return np.asarray(np.maximum(overlap_add(squared, hop), 1e-6))
+
+
+def by_rows(function: Callable[[Array], Array], rows: Array, width: int) -> Array:
+    """What a function makes of rows (n, ...), in (n, width).
+
+    It is asked for a few at a time, so that what it makes on the way stays in the cache.
+    """
+    made = np.empty((len(rows), width), np.float32)
+    for begin in range(0, len(rows), _ROWS):
+        made[begin : begin + _ROWS] = function(rows[begin : begin + _ROWS])
+    return made
 
 
 def compress(spectrum: np.ndarray, exponent: float) -> Array:

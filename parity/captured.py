@@ -31,8 +31,8 @@ def trace(runners: Runners, host: Host, wave: Array, *, steps: int | None = None
         context_s=0.0,
         wrap=noting(calls),
     )
-    stream = restorer.stream([host.loudness_lufs or 0.0], steps=steps)
-    restored = np.concatenate([stream.process(wave[:, None]), stream.flush()])[:, 0]
+    own_lufs = [host.loudness_lufs or 0.0]
+    restored = np.concatenate(list(restorer.restored([wave[:, None]], own_lufs, steps=steps)))[:, 0]
     by_name: dict[str, list[Call]] = {name: [] for name in runners}
     for call in calls:
         by_name[call.component].append(call)

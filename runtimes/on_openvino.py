@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from threading import Lock
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..core.spec import Array, Arrays, Artifact, Runner, Shapes
 from .signature import Input, check
 
 FORMATS: Sequence[str] = ("openvino",)
+SIDE_BY_SIDE = True
 
 _DEVICE = "CPU"
 # Left to itself the engine computes in bfloat16 wherever the CPU has it, and says nothing.
@@ -26,22 +27,28 @@ _ROUNDED_GROUP = 32
 
 
 def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
-    """Compile the IR below `root` in float32 on `threads` threads (0: as `compiled`).
+    """Compile the IR below `root` in float32, for `threads` calls at once (as `compiled`).
 
     Raises `BackendMissingError` without openvino or where it will not compute in float32,
     `IntegrityError` for a file it cannot open; the runner raises `UsageError` for inputs that do
-    not fit the graph, and makes threads that call it at once take turns.
+    not fit the graph, and makes callers beyond `threads` take turns.
     """
-    model = _opened(root / artifact.path, threads)
+    count = threads or processors.usable()
+    model = _opened(root / artifact.path, count)
     expected = [_declared(port) for port in model.inputs]
     outputs = [port.get_any_name() for port in model.outputs]
-    request, turn = model.create_infer_request(), Lock()
+    idle: SimpleQueue[Any] = SimpleQueue()
+    for _ in range(count):
+        idle.put(model.create_infer_request())
 
     def run(arrays: Arrays) -> dict[str, Array]:
         check(artifact.component, expected, arrays)
-        with turn:
+        request = idle.get()
+        try:
             results = request.infer(dict(arrays))
             return {name: np.array(results[name]) for name in outputs}
+        finally:
+            idle.put(request)
 
     return run
 
@@ -91,19 +98,18 @@ def _core(engine: Any) -> Any:
     return engine.Core()
 
 
-def compiled(model: Any, threads: int = 0) -> Any:
-    """A model, or the path of one, compiled for float32 on `threads` threads.
+def compiled(model: Any, threads: int = 1) -> Any:
+    """A model, or the path of one, compiled for float32 and `threads` calls at once.
 
-    With 0 the engine chooses, within `processors.limit`. Raises RuntimeError for what cannot be
-    opened and `BackendMissingError` without openvino.
+    Each computes on one thread, so that the result does not depend on their number. Raises
+    RuntimeError for what cannot be opened and `BackendMissingError` without openvino.
     """
     hints: dict[str, Any] = {
         "INFERENCE_PRECISION_HINT": _PRECISION,
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": _ROUNDED_GROUP,
-        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": threads,
     }
-    if count := threads or processors.limit():
-        hints["INFERENCE_NUM_THREADS"] = count
     return core().compile_model(model, _DEVICE, hints)
 
 

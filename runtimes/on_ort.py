@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..core import processors
 from ..core.errors import BackendMissingError, IntegrityError, reason
 from ..core.schemes import Precision
 from ..core.spec import Array, Arrays, Artifact, Runner, Shapes
 from .signature import Input, check
 
 FORMATS: Sequence[str] = ("onnx", "ort")
+SIDE_BY_SIDE = True
 
 WEIGHTS_ONLY = (Precision.INT8, Precision.INT4, Precision.MIXED)
 """Precisions whose arithmetic is float32: integers are how they are stored."""
@@ -28,14 +29,14 @@ _DTYPES: Mapping[str, np.dtype] = {
 
 
 def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
-    """Open the graph below `root` on `threads` threads.
+    """Open the graph below `root`; every call computes on the thread that makes it.
 
-    With 0 the engine chooses, within `processors.limit`. Raises `BackendMissingError` without
-    onnxruntime or its CPU provider, `IntegrityError` for a file it cannot open; the runner, which
-    several threads may call at once, raises `UsageError` for inputs that do not fit the graph and
+    Raises `BackendMissingError` without onnxruntime or its CPU provider, `IntegrityError` for a
+    file it cannot open; the runner raises `UsageError` for inputs that do not fit the graph and
     `IntegrityError` where the graph fails.
     """
-    session = _session(root / artifact.path, threads, exact=artifact.precision in WEIGHTS_ONLY)
+    del threads  # so many may call at once, and share the weights
+    session = _session(root / artifact.path, exact=artifact.precision in WEIGHTS_ONLY)
     expected = [_declared(tensor) for tensor in session.get_inputs()]
     outputs = [output.name for output in session.get_outputs()]
 
@@ -53,9 +54,26 @@ def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
 
 def shapes(artifact: Artifact, root: Path) -> Shapes:
     """What the file declares that it takes and makes; raises as `load` does."""
-    session = _session(root / artifact.path, 1, exact=False)
+    session = _session(root / artifact.path, exact=False)
     declared = [_declared(tensor) for tensor in (*session.get_inputs(), *session.get_outputs())]
     return {tensor.name: tensor.shape for tensor in declared}
+
+
+def profiled(
+    artifact: Artifact, root: Path, inputs: Sequence[Arrays], *, runs: int, folder: Path
+) -> list[dict[str, Any]]:
+    """The events of ONNX Runtime's profile of so many runs over all inputs, on one thread.
+
+    A run over the inputs comes first and is left out; the profile is written into `folder`.
+    """
+    exact = artifact.precision in WEIGHTS_ONLY
+    session = _session(root / artifact.path, exact=exact, profile=folder / "profile")
+    for _ in range(runs + 1):
+        for arrays in inputs:
+            session.run(None, dict(arrays))
+    events: list[dict[str, Any]] = json.loads(Path(session.end_profiling()).read_bytes())
+    ends = [e["ts"] + e["dur"] for e in events if e["name"] == "model_run"]
+    return [event for event in events if event["ts"] >= sorted(ends)[len(inputs) - 1]]
 
 
 def settings() -> Mapping[str, str]:
@@ -78,15 +96,20 @@ def _engine() -> Any:
     return onnxruntime
 
 
-def _session(path: Path, threads: int, *, exact: bool) -> Any:
+def _session(path: Path, *, exact: bool, profile: Path | None = None) -> Any:
     ort = _engine()
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or processors.limit()
+    # Several threads inside an operator gain little, and sum in another order.
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     # What it cannot do is raised; told on standard error as well, it would be told twice.
     options.log_severity_level = _FATAL
     # Signals have any length: a pattern planned for one length only costs memory at the next.
     options.enable_mem_pattern = False
+    # An arena keeps the most that each thread ever needed, and is no faster than the system.
+    options.enable_cpu_mem_arena = False
+    if profile:
+        options.enable_profiling, options.profile_file_prefix = True, str(profile)
     if exact:
         # Left to itself the engine also rounds what such weights are multiplied with.
         options.add_session_config_entry("session.disable_quant_qdq", "1")

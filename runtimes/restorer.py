@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from .. import families
-from ..core import arguments, noise, restorer
+from ..core import arguments, noise, processors, restorer
 from ..core import manifest as bundles
 from ..core.errors import IntegrityError, UsageError
 from ..core.spec import Artifact, Runtime
@@ -52,9 +52,10 @@ class Restorer(restorer.Restorer):
     ) -> Self:
         """Open the bundle folder `path` (None: the embedded one) on an engine.
 
-        `precision` None takes the bundle's first of each component, `threads` None leaves the
-        number
-        to the engine; `chunk_s` trades memory for the context computed twice, not the result;
+        `precision` None takes the bundle's first of each component, `threads` None as many as the
+        process was given. Chunks are computed side by side: on `ort` and `openvino` the result is
+        the same to the bit for any number. `chunk_s` trades memory for the context that is
+        computed twice, not the result.
         `wrap` is put around every component's runner.
         Raises `UsageError` for an unknown backend, a precision that the bundle does not hold and
         values of other types, `BackendMissingError` for an engine that is not installed and
@@ -63,16 +64,15 @@ class Restorer(restorer.Restorer):
         root = EMBEDDED_BUNDLE if path is None else arguments.path(path, "the bundle")
         runtime, count = runtime_of(backend), _threads(threads)
         manifest = _verified(root)
-        family, host = families.of(manifest)
-        chosen = [
-            pick(manifest.artifacts, name, runtime, precision, root) for name in family.names(host)
-        ]
+        _, host = families.of(manifest)
+        artifacts = chosen(manifest, runtime, precision, root)
         opened = cls(
-            {one.component: runtime.load(one, root, threads=count) for one in chosen},
+            {one.component: runtime.load(one, root, threads=count) for one in artifacts},
             host,
             chunk_s=arguments.seconds(chunk_s, "chunk_s"),
-            enumerated_frames=shared_frames(chosen),
+            enumerated_frames=shared_frames(artifacts),
             wrap=wrap,
+            workers=(count or processors.usable()) if side_by_side(runtime) else 1,
         )
         folder = None if path is None else root.absolute()
         how: dict[str, Any] = {"precision": precision, "threads": threads, "chunk_s": chunk_s}
@@ -139,12 +139,25 @@ def stands_in(engine: Runtime) -> bool:
     return bool(getattr(engine, "STANDS_IN", False))
 
 
+def side_by_side(engine: Runtime) -> bool:
+    """Whether several chunks are computed at once, each on one thread."""
+    return bool(getattr(engine, "SIDE_BY_SIDE", False))
+
+
 def runtime_of(backend: str) -> Runtime:
     """The module of an engine; raises `UsageError` for a name that is none."""
     known = backends()
     if not isinstance(backend, str) or backend not in known:
         raise UsageError(f"there is no backend {backend!r}; accepted: {', '.join(known)}")
     return known[backend]
+
+
+def chosen(
+    manifest: bundles.Manifest, runtime: Runtime, precision: str | None, root: Path
+) -> list[Artifact]:
+    """One artifact of every component of a model; raises as `pick` does."""
+    family, host = families.of(manifest)
+    return [pick(manifest.artifacts, name, runtime, precision, root) for name in family.names(host)]
 
 
 def pick(

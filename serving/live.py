@@ -46,10 +46,8 @@ def restored(restorer: Restorer, blocks: Iterable[Array], asked: Live) -> Iterat
         if count >= HEARD_S * rate_hz:
             break
     loudness_lufs = measure(heard, asked.channels, rate_hz)
-    stream = restorer.stream(loudness_lufs, steps=asked.steps, seed=asked.seed)
-    for block in chain(heard, coming):
-        yield stream.process(block)
-    yield stream.flush()
+    every = chain(heard, coming)
+    yield from restorer.restored(every, loudness_lufs, steps=asked.steps, seed=asked.seed)
 
 
 class Streams:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import numpy as np
 import pytest
 import soundfile
@@ -22,6 +23,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
     from hiresldm.families.hiresldm.model import Model
+
+# How long an example takes says nothing here: the machine may be busy.
+hypothesis.settings.register_profile("anywhere", deadline=None)
+hypothesis.settings.load_profile("anywhere")
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 RATE_HZ = 48_000

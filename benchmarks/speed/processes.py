@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,14 @@ from .timing import spread
 # the working folder not at all (-P): other packages' modules there must not hide Python's own.
 _HOME = f"import sys; sys.path.append({str(Path(__file__).parents[3])!r}); "
 _CLI = ("-P", "-c", _HOME + "from hiresldm.cli.main import main; main()")
-_LOAD = (
+_LOAD = ("-P", "-c", _HOME + "import hiresldm; hiresldm.Restorer.load(sys.argv[1])")
+# A file, as people have them: what writes it takes its time too.
+_FIRST = (
     *("-P", "-c"),
-    _HOME + "import pathlib, hiresldm; hiresldm.Restorer.load(pathlib.Path(sys.argv[1]))",
+    _HOME + "import hiresldm; hiresldm.Restorer.load(sys.argv[1]).restore_file(*sys.argv[2:])",
 )
+FIRST_S = 3.0
+"""Length of the file that a fresh process restores."""
 # A child inherits its parent's peak on Linux, so a bare interpreter stands between the two.
 # ru_maxrss is in bytes on macOS, in kilobytes elsewhere.
 _PEAK = """
@@ -38,18 +42,32 @@ sys.exit(code)
 """
 
 
-def startup(bundle: Path, *, runs: int) -> dict[str, Any]:
-    """Seconds of fresh processes: one that loads the model, and `hiresldm --version`.
+def startup(speech: Array, bundle: Path, *, runs: int) -> dict[str, Any]:
+    """Seconds of fresh processes: to load the model, to restore `FIRST_S`, to tell the version.
 
     Raises `ToolkitError` where a process fails.
     """
-    commands = {"load_s": (*_LOAD, str(bundle.resolve())), "version_s": (*_CLI, "--version")}
+    root = str(bundle.resolve())
+    with tempfile.TemporaryDirectory() as folder:
+        given, made = (str(Path(folder) / name) for name in ("in.wav", "out.wav"))
+        soundfile.write(given, np.resize(speech, round(FIRST_S * RATE_HZ)), RATE_HZ)
+        commands = {
+            "load_s": (*_LOAD, root),
+            "first_s": (*_FIRST, root, given, made),
+            "version_s": (*_CLI, "--version"),
+        }
+        return _taken(commands, Path(made), runs=runs)
+
+
+def _taken(commands: Mapping[str, Sequence[str]], made: Path, *, runs: int) -> dict[str, Any]:
+    """Seconds of each command, which take turns; what they have made goes before the next."""
     taken: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(runs):
         for name, command in commands.items():
             began = time.perf_counter()
             _run(command)
             taken[name].append(time.perf_counter() - began)
+            made.unlink(missing_ok=True)
     return {name: spread(seconds) for name, seconds in taken.items()}
 
 
@@ -63,7 +81,7 @@ def memory(
     if find_spec("resource") is None:
         reason = "not measured: only Unix keeps a process's peak"
         return {"threads": threads, "peaks": [], "ratio": None, "reason": reason}
-    peaks = [_peak(speech, bundle, audio_s=s, threads=threads) for s in (short_s, long_s)]
+    peaks = [peak(speech, bundle, audio_s=s, threads=threads) for s in (short_s, long_s)]
     ratio = peaks[1]["peak_bytes"] / peaks[0]["peak_bytes"]
     return {"threads": threads, "peaks": peaks, "ratio": ratio}
 
@@ -73,13 +91,26 @@ def peak_bytes(command: Sequence[str]) -> int:
     return int(_run(("-P", "-c", _PEAK, *command)))
 
 
-def _peak(speech: Array, bundle: Path, *, audio_s: float, threads: int) -> dict[str, Any]:
+def peak(
+    speech: Array, bundle: Path, *, audio_s: float, threads: int, channels: int = 1
+) -> dict[str, Any]:
+    """Peak memory in bytes of `hiresldm restore` on a file that repeats a wave (N,).
+
+    Raises `ToolkitError` where the process fails.
+    """
     with tempfile.TemporaryDirectory() as folder:
         given, made = Path(folder) / "in.wav", Path(folder) / "out.wav"
-        soundfile.write(given, np.resize(speech, round(audio_s * RATE_HZ)), RATE_HZ)
+        with soundfile.SoundFile(given, "w", RATE_HZ, channels, subtype="PCM_16") as file:
+            for block in _repeated(speech, round(audio_s * RATE_HZ)):
+                file.write(np.repeat(block[:, None], channels, axis=1))
         options = ("--bundle", str(bundle.resolve()), "--threads", str(threads), "--quiet")
         restore = (sys.executable, *_CLI, "restore", str(given), str(made), *options)
-        return {"audio_s": audio_s, "peak_bytes": peak_bytes(restore)}
+        return {"audio_s": audio_s, "channels": channels, "peak_bytes": peak_bytes(restore)}
+
+
+def _repeated(speech: Array, frames: int) -> Iterator[Array]:
+    for begin in range(0, frames, len(speech)):
+        yield speech[: frames - begin]
 
 
 def _run(arguments: Sequence[str]) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from ...core.audio import RATE_HZ
 from ...core.spec import Array, Arrays, Runner
 from ...runtimes.restorer import Restorer
 
-HOST = "host"
-"""What is not inside a component: transforms, loudness, noise, sampler, cross-fades."""
+RTF, HOST = "rtf", "host"
+"""The whole, and what is in no component: transforms, noise, sampler, cross-fades, idle workers."""
 
 
 class Clock:
@@ -23,6 +24,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self._adding = Lock()
 
     def wrap(self, name: str, runner: Runner) -> Runner:
         """The runner, timed."""
@@ -31,7 +33,8 @@ class Clock:
         def run(arrays: Arrays) -> dict[str, Array]:
             began = time.perf_counter()
             outputs = runner(arrays)
-            self.seconds[name] += time.perf_counter() - began
+            with self._adding:
+                self.seconds[name] += time.perf_counter() - began
             return outputs
 
         return run
@@ -51,44 +54,19 @@ class Timed:
         return cls(Restorer.load(root, wrap=clock.wrap, **options), clock)
 
 
-def rows(
-    load: Callable[[int], Timed],
-    speech: Array,
-    *,
-    threads: Sequence[int],
-    steps: Sequence[int | None],
-    runs: int,
-) -> list[dict[str, Any]]:
-    """One row per number of threads and of steps: real-time factors of restoring a wave (N,).
-
-    `load` opens the model on a number of threads. After one run of each to warm up, the rows take
-    turns, so that a busy spell of the machine does not fall on one of them alone.
-    """
-    restorers = {count: load(count) for count in threads}
-    cases = [(t, restorers[t].restorer.accepted_steps(s)) for t in threads for s in steps]
-    for count, chosen in cases:
-        factors(restorers[count], speech, steps=chosen)
-    taken: dict[tuple[int, int], list[dict[str, float]]] = {case: [] for case in cases}
-    for _ in range(runs):
-        for count, chosen in cases:
-            taken[count, chosen].append(factors(restorers[count], speech, steps=chosen))
-    audio_s = len(speech) / RATE_HZ
-    return [
-        {"threads": count, "steps": chosen, "audio_s": audio_s} | _summary(taken[count, chosen])
-        for count, chosen in cases
-    ]
-
-
 def factors(timed: Timed, speech: Array, *, steps: int) -> dict[str, float]:
-    """Real-time factor of a run over a wave (N,), its share by component, `HOST` the rest."""
+    """Real-time factor of a run over a wave (N,), its share by component, `HOST` the rest.
+
+    A component's share is the mean over the workers, which compute side by side.
+    """
     seconds = timed.clock.seconds
     seconds.update(dict.fromkeys(seconds, 0.0))
     began = time.perf_counter()
     timed.restorer(speech, RATE_HZ, steps=steps)
     total_s = time.perf_counter() - began
-    host_s = total_s - sum(seconds.values())
+    components_s = {name: taken / timed.restorer.workers.count for name, taken in seconds.items()}
     audio_s = len(speech) / RATE_HZ
-    shares = {"rtf": total_s, **seconds, HOST: host_s}
+    shares = {RTF: total_s, **components_s, HOST: total_s - sum(components_s.values())}
     return {name: value / audio_s for name, value in shares.items()}
 
 
@@ -96,8 +74,3 @@ def spread(values: Sequence[float]) -> dict[str, Any]:
     """Median, quartiles and the raw figures."""
     q1, median, q3 = (float(q) for q in np.quantile(values, (0.25, 0.5, 0.75)))
     return {"median": median, "q1": q1, "q3": q3, "raw": list(values)}
-
-
-def _summary(taken: Sequence[Mapping[str, float]]) -> dict[str, Any]:
-    spreads = {name: spread([one[name] for one in taken]) for name in taken[0]}
-    return {"rtf": spreads.pop("rtf"), "components": spreads}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..lists import NUMBERS, numbers
+from ..lists import NAMES, NUMBERS, numbers, words
 from ..told import origin, tell
 
 if TYPE_CHECKING:
@@ -26,71 +25,71 @@ def bench(
         Path | None,
         typer.Option(envvar="HIRESLDM_BUNDLE", help="Folder of a model.", show_default="built-in"),
     ] = None,
+    backends: Annotated[str, typer.Option(metavar=NAMES, help="Engines.")] = "ort",
+    precisions: Annotated[
+        str, typer.Option(metavar=NAMES, help="Precisions.", show_default="the bundle's first")
+    ] = "",
     threads: Annotated[
-        list[str] | None,
-        typer.Option(
-            envvar="HIRESLDM_THREADS", metavar=NUMBERS, help="CPU threads.", show_default="1,2"
-        ),
-    ] = None,
+        str, typer.Option(envvar="HIRESLDM_THREADS", metavar=NUMBERS, help="CPU threads.")
+    ] = "1,2",
     steps: Annotated[
         list[str] | None,
         typer.Option(metavar=NUMBERS, help="Diffusion steps.", show_default="best"),
+    ] = None,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar=NAMES,
+            help="Other enhancers in the same rounds: rnnoise, deepfilternet3, nsnet2, gtcrn, all.",
+            show_default="none",
+        ),
     ] = None,
     seconds: Annotated[float, typer.Option(min=0.5, max=3600, help="Audio per run.")] = 10.0,
     long_seconds: Annotated[
         float,
         typer.Option(min=0.5, max=36_000, help="Audio of the long file whose memory is measured."),
     ] = 600.0,
-    runs: Annotated[int, typer.Option(min=1, help="Runs after one to warm up.")] = 5,
+    durations: Annotated[
+        str,
+        typer.Option(
+            metavar=NUMBERS, help="Files of so many seconds, to see how time grows.",
+            show_default="none",
+        ),
+    ] = "",
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Time by operator, as ONNX Runtime tells it.")
+    ] = False,
+    runs: Annotated[int, typer.Option(min=1, help="Rounds after one to warm up.")] = 5,
     report_to: Annotated[
         Path | None, typer.Option("--report", help="File for the result (JSON).")
     ] = None,
+    html: Annotated[Path | None, typer.Option(help="Page to write, with bars (HTML).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
-) -> None:
-    """Measure speed, start-up and memory on this machine."""
-    from ...benchmarks import provenance, report
-    from ...core.outputs import check_target
+) -> None:  # fmt: skip
+    """Measure speed, start-up and memory on this machine, variants and peers in turns."""
+    from ...benchmarks import provenance
+    from ...benchmarks.reports import speed as tables
+    from ...benchmarks.speed.contest import Asked
+    from ...benchmarks.speed.measure import measure
+    from ...core.outputs import check_target, write_text
     from ...runtimes.restorer import EMBEDDED_BUNDLE
 
     check_target(report_to)
-    root = bundle or EMBEDDED_BUNDLE
-    wave = _tiled(speech, seconds)
-    about = origin(context) | {"model": provenance.model(root)}
-    result = about | _measured(
-        root,
-        wave,
-        threads=numbers("--threads", threads) or [1, 2],
-        steps=numbers("--steps", steps) or [None],
-        runs=runs,
-        long_s=long_seconds,
-    )
-    tell(result, lambda: report.speed_markdown(result), out=report_to, as_json=as_json, quiet=quiet)
-
-
-def _measured(
-    root: Path,
-    wave: Array,
-    *,
-    threads: Sequence[int],
-    steps: Sequence[int | None],
-    runs: int,
-    long_s: float,
-) -> dict[str, Any]:
-    from ...benchmarks.speed import processes
-    from ...benchmarks.speed import timing as speed
-    from ...core.audio import RATE_HZ
-
-    def load(count: int) -> speed.Timed:
-        return speed.Timed.load(root, threads=count)
-
-    return {
-        "rows": speed.rows(load, wave, threads=threads, steps=steps, runs=runs),
-        "startup": processes.startup(root, runs=runs),
-        "memory": processes.memory(
-            wave, root, short_s=len(wave) / RATE_HZ, long_s=long_s, threads=threads[0]
-        ),
-    }
+    check_target(html)
+    root, wave = bundle or EMBEDDED_BUNDLE, _tiled(speech, seconds)
+    asked = Asked(
+        words(backends), words(precisions) or [None], numbers("--threads", threads),
+        numbers("--steps", steps) or [None], words(peer),
+    )  # fmt: skip
+    about: dict[str, Any] = origin(context) | {"model": provenance.model(root)}
+    result = about | measure(
+        root, wave, asked, runs=runs, long_s=long_seconds,
+        durations_s=numbers("--durations", durations), profiled=profile,
+    )  # fmt: skip
+    if html:
+        write_text(tables.page(result), html)
+    tell(result, lambda: tables.markdown(result), out=report_to, as_json=as_json, quiet=quiet)
 
 
 def _tiled(speech: Path | None, seconds: float) -> Array:

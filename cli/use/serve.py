@@ -1,14 +1,21 @@
-"""The verb `serve`: restoring over HTTP."""
+"""The verb `serve`: the page that restores in a browser, or restoring over HTTP for programs."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...core.errors import UsageError
+
+if TYPE_CHECKING:
+    from ...serving.limits import Limits
+
+LOOPBACK = "127.0.0.1"
+_PANEL = "With --api"
 
 
 def serve(
@@ -21,38 +28,66 @@ def serve(
             show_default="built-in",
         ),
     ] = None,
-    api: Annotated[bool, typer.Option("--api", help="Restore here, for programs.")] = False,
-    host: Annotated[
-        str, typer.Option(help="Address; another than this machine's needs a token.")
-    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8048,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Do not print the address.")] = False,
+    api: Annotated[
+        bool, typer.Option("--api", help="Restore here, for programs, instead of the page.")
+    ] = False,
+    host: Annotated[
+        str,
+        typer.Option(help="Address; one that others reach needs a token.", rich_help_panel=_PANEL),
+    ] = LOOPBACK,
     token: Annotated[
-        str | None, typer.Option(envvar="HIRESLDM_TOKEN", help="What clients must send.")
+        str | None,
+        typer.Option(
+            envvar="HIRESLDM_TOKEN", help="What clients must send.", rich_help_panel=_PANEL
+        ),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Recordings restored at a time.", show_default="cores"),
+        typer.Option(
+            min=1,
+            help="Recordings restored at a time.",
+            show_default="cores",
+            rich_help_panel=_PANEL,
+        ),
     ] = None,
-    waiting: Annotated[int, typer.Option(min=0, help="Recordings that may wait.")] = 8,
-    streams: Annotated[int, typer.Option(min=1, help="Live streams at a time.")] = 4,
-    megabytes: Annotated[int, typer.Option(min=1, help="Of a recording, at most.")] = 100,
-    minutes: Annotated[float, typer.Option(min=0.1, help="Of a recording, at most.")] = 30.0,
-    seconds: Annotated[float, typer.Option(min=1, help="For a request, at most.")] = 300.0,
-    backend: Annotated[str, typer.Option(help="Engine that runs the model.")] = "ort",
+    waiting: Annotated[
+        int, typer.Option(min=0, help="Recordings that may wait.", rich_help_panel=_PANEL)
+    ] = 8,
+    streams: Annotated[
+        int, typer.Option(min=1, help="Live streams at a time.", rich_help_panel=_PANEL)
+    ] = 4,
+    megabytes: Annotated[
+        int, typer.Option(min=1, help="Of a recording, at most.", rich_help_panel=_PANEL)
+    ] = 100,
+    minutes: Annotated[
+        float, typer.Option(min=0.1, help="Of a recording, at most.", rich_help_panel=_PANEL)
+    ] = 30.0,
+    seconds: Annotated[
+        float, typer.Option(min=1, help="For a request, at most.", rich_help_panel=_PANEL)
+    ] = 300.0,
+    backend: Annotated[
+        str, typer.Option(help="Engine that runs the model.", rich_help_panel=_PANEL)
+    ] = "ort",
     precision: Annotated[
-        str | None, typer.Option(help="fp32, fp16, int8, ...", show_default="the bundle's first")
+        str | None,
+        typer.Option(
+            help="fp32, fp16, int8, ...",
+            show_default="the bundle's first",
+            rich_help_panel=_PANEL,
+        ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Do not print the address.")] = False,
 ) -> None:
-    """Serve restoring over HTTP, to this machine or, with a token, to others."""
+    """Serve the page that restores in a browser, or with --api restoring for programs."""
     from ...core.processors import usable
-    from ...runtimes.restorer import Restorer
-    from ...serving import api as service
     from ...serving.limits import Limits
-    from ...serving.live import CHUNK_S
 
     if not api:
-        raise UsageError("say --api: there is nothing else to serve")
+        if host != LOOPBACK:
+            raise UsageError("the page is for browsers on this machine; --host goes with --api")
+        _page(bundle, port, quiet=quiet)
+        return
     limits = Limits(
         workers=workers or usable(),
         waiting=waiting,
@@ -61,9 +96,42 @@ def serve(
         request_s=seconds,
         audio_s=60 * minutes,
     )
-    with service.bound(host, port, token) as taken:
+    _api(bundle, (host, port), limits, token, backend, precision, quiet=quiet)
+
+
+def _page(bundle: Path | None, port: int, *, quiet: bool) -> None:
+    from ...export.pack import web
+    from ...runtimes.restorer import EMBEDDED_BUNDLE
+    from ...serving import page
+
+    with page.server(web.files(bundle or EMBEDDED_BUNDLE), port) as server:
+        _tell("localhost", server.server_port, quiet=quiet)
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+
+def _api(
+    bundle: Path | None,
+    address: tuple[str, int],
+    limits: Limits,
+    token: str | None,
+    backend: str,
+    precision: str | None,
+    *,
+    quiet: bool,
+) -> None:
+    from ...runtimes.restorer import Restorer
+    from ...serving import api
+    from ...serving.live import CHUNK_S
+
+    with api.bound(*address, token) as taken:
         load = partial(Restorer.load, bundle, backend=backend, precision=precision, threads=1)
         whole, live = load(), load(chunk_s=CHUNK_S)
-        if not quiet:
-            print(f"http://{host}:{taken.getsockname()[1]}/ (stop with Ctrl+C)", flush=True)
-        service.serve(taken, whole, live, limits, token)
+        _tell(address[0], taken.getsockname()[1], quiet=quiet)
+        api.serve(taken, whole, live, limits, token)
+
+
+def _tell(host: str, port: int, *, quiet: bool) -> None:
+    if not quiet:
+        named = f"[{host}]" if ":" in host else host
+        print(f"http://{named}:{port}/ (stop with Ctrl+C)", flush=True)

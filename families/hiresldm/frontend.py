@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...core import spectrum
 from ...core.spec import Array
 from ...core.spectrum import compress, expand, hann
+
+Indices = NDArray[np.intp]
 
 _MOST_OVERLAP = 32
 _LARGEST_FFT, _MOST_BANDS, _MOST_CHANNELS = 16_384, 1024, 4096
@@ -76,20 +79,37 @@ class FrontEnd:
 
 def stft(wave: Array, front: FrontEnd) -> Array:
     """Compressed spectrum (T, 2 * bins) of a wave (N,), N a multiple of the hop, T = N / hop."""
-    return compress(spectrum.stft(wave, front.n_fft, front.hop), front.compression)
+    frames = spectrum.frames(wave, front.n_fft, front.hop)
+    window = hann(front.n_fft)
+
+    def compressed(block: Array) -> Array:
+        return compress(np.fft.rfft(block * window), front.compression)
+
+    return spectrum.by_rows(compressed, frames, 2 * front.bins)
 
 
 def istft(compressed: Array, front: FrontEnd) -> Array:
     """Wave (T * hop,) of a compressed spectrum (T, 2 * bins): the inverse of `stft`."""
-    return spectrum.istft(expand(compressed, front.compression), front.n_fft, front.hop)
+
+    def waves(block: Array) -> Array:
+        frames = np.fft.irfft(expand(block, front.compression), front.n_fft)
+        return np.asarray(frames, np.float32)
+
+    return spectrum.joined(spectrum.by_rows(waves, compressed, front.n_fft), front.hop)
 
 
 def log_mel(compressed: Array, front: FrontEnd) -> Array:
     """Natural-log mel spectrum (T, mel_bands) of a compressed spectrum, floored at 1e-5."""
-    bins = front.bins
-    power = compressed[..., :bins] ** 2 + compressed[..., bins:] ** 2
-    magnitude = power ** np.float32(0.5 / front.compression)
-    return np.log(np.maximum(magnitude @ mel_basis(front), 1e-5))
+    bins, (taps, weights, begins) = front.bins, _mel_taps(front)
+
+    def mel(block: Array) -> Array:
+        power = block[:, :bins] ** 2 + block[:, bins:] ** 2
+        magnitude = power ** np.float32(0.5 / front.compression)
+        # Sums of what is in each band: a product with all filters would start threads of its own.
+        bands = np.add.reduceat(magnitude[:, taps] * weights, begins, axis=1)
+        return np.asarray(np.log(np.maximum(bands, 1e-5)), np.float32)
+
+    return spectrum.by_rows(mel, compressed, front.mel_bands)
 
 
 @cache
@@ -103,6 +123,14 @@ def mel_basis(front: FrontEnd) -> Array:
     high = np.maximum(edges_hz[2:], edges_hz[1:-1] + spacing_hz)
     basis = spectrum.triangles(bin_hz, low, edges_hz[1:-1], high)
     return np.asarray(basis / basis.sum(0), np.float32)
+
+
+@cache
+def _mel_taps(front: FrontEnd) -> tuple[Indices, Array, Indices]:
+    """Of all mel filters one after another: bins (n,), weights (n,); where each filter begins."""
+    basis = mel_basis(front)
+    bands, bins = np.nonzero(basis.T)
+    return bins, basis[bins, bands], np.searchsorted(bands, np.arange(front.mel_bands))
 
 
 def mel_centres_hz(front: FrontEnd) -> Array:

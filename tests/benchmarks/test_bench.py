@@ -6,15 +6,14 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
 import typer
 
-from hiresldm.benchmarks import report
-from hiresldm.benchmarks.speed import processes
-from hiresldm.benchmarks.speed import timing as speed
+from hiresldm.benchmarks.reports import speed as tables
+from hiresldm.benchmarks.speed import contest, processes, profile, scaling, timing
 from hiresldm.cli.asked import command
 from hiresldm.cli.lists import NUMBERS
 from hiresldm.cli.main import main
@@ -28,7 +27,7 @@ from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 SLEEP_S = 0.05
 
 
-def _sleeper() -> speed.Timed:
+def _sleeper() -> timing.Timed:
     """Components that pass their input on; recovery and denoiser take `SLEEP_S` each time."""
 
     def passing(given: str, made: str, slow: bool = False) -> Runner:
@@ -44,35 +43,64 @@ def _sleeper() -> speed.Timed:
         "denoiser": passing("condition", "clean", slow=True),
         "decoder": passing("recovered", "restored"),
     }
-    clock = speed.Clock()
+    clock = timing.Clock()
     host = Host().offering([1, 4], 4)
-    return speed.Timed(Restorer(runners, host, wrap=clock.wrap), clock)
+    return timing.Timed(Restorer(runners, host, wrap=clock.wrap), clock)
 
 
 def test_time_is_put_down_to_the_component_that_took_it() -> None:
-    loaded: list[int] = []
-
-    def load(threads: int) -> speed.Timed:
-        loaded.append(threads)
-        return _sleeper()
-
-    wave = np.zeros(24_000, np.float32)
-    rows = speed.rows(load, wave, threads=[1, 2], steps=[1, None], runs=2)
-    assert loaded == [1, 2]
-    assert [(row["threads"], row["steps"]) for row in rows] == [(1, 1), (1, 4), (2, 1), (2, 4)]
-    for row in rows:
-        components = {name: component["raw"] for name, component in row["components"].items()}
-        assert list(components) == [*COMPONENTS, speed.HOST]
-        assert np.allclose(np.sum(list(components.values()), axis=0), row["rtf"]["raw"])
-        calls = {"recovery": 1, "denoiser": row["steps"]}
+    wave, timed = np.zeros(24_000, np.float32), _sleeper()
+    for steps in (1, 4):
+        taken = dict(timing.factors(timed, wave, steps=steps))
+        assert list(taken) == [timing.RTF, *COMPONENTS, timing.HOST]
+        assert sum(taken.values()) == pytest.approx(2 * taken[timing.RTF])
+        calls = {"recovery": 1, "denoiser": steps}
         for name in COMPONENTS:
             # 0.5 s of audio; a sleep may run over on a busy machine, never under.
             expected = calls.get(name, 0) * SLEEP_S / 0.5
-            assert expected <= min(components[name]) < expected + 0.15, name
+            assert expected <= taken[name] < expected + 0.15, name
+
+
+def test_contestants_take_turns_and_are_held_against_the_first() -> None:
+    turns: list[str] = []
+
+    def contestant(name: str, rtf: float) -> contest.Contestant:
+        def run(speech: Array) -> dict[str, float]:
+            turns.append(name)
+            busy = 1 + turns.count("a") % 3  # a spell in which everything takes longer
+            return {timing.RTF: rtf * busy, "part": rtf}
+
+        return contest.Contestant({"system": name}, run)
+
+    rows = contest.rows(
+        [contestant("a", 0.2), contestant("b", 0.1)], np.zeros(96_000, np.float32), runs=4
+    )
+    assert turns == ["a", "b"] * 5
+    assert [row["system"] for row in rows] == ["a", "b"] and rows[0]["audio_s"] == 2.0
+    assert rows[1]["ratio"] == pytest.approx({"median": 0.5, "low": 0.5, "high": 0.5})
+    assert rows[1]["components"]["part"]["median"] == 0.1
+
+
+def test_a_line_through_lengths_and_what_is_left_of_it() -> None:
+    exact = scaling.line([(s, 0.5 + 0.02 * s) for s in (1.0, 10.0, 600.0)])
+    assert exact == pytest.approx({"start_s": 0.5, "per_s": 0.02, "residual": 0.0})
+    bent = scaling.line([(s, 0.02 * s**1.5) for s in (1.0, 10.0, 600.0)])
+    assert bent["residual"] > 0.3
+    assert scaling.line([(1.0, 1.0), (2.0, 2.0)])["residual"] is None
+
+
+def test_the_profile_counts_what_products_and_convolutions_multiply() -> None:
+    def about(kind: str, made: list[int], *given: list[int]) -> dict[str, Any]:
+        shapes = [{"float": axes} for axes in given]
+        return {"op_name": kind, "input_type_shape": shapes, "output_type_shape": [{"float": made}]}
+
+    assert profile.macs(about("MatMul", [1, 7, 4], [1, 7, 3], [3, 4])) == 7 * 3 * 4
+    assert profile.macs(about("FusedConv", [1, 8, 5], [1, 6, 5], [8, 2, 3])) == 8 * 5 * 2 * 3
+    assert profile.macs(about("Add", [7], [7], [7])) == 0
 
 
 def test_the_spread_is_of_the_raw_figures() -> None:
-    made = speed.spread([5.0, 1.0, 3.0, 2.0, 4.0])
+    made = timing.spread([5.0, 1.0, 3.0, 2.0, 4.0])
     assert made == {"median": 3.0, "q1": 2.0, "q3": 4.0, "raw": [5.0, 1.0, 3.0, 2.0, 4.0]}
 
 
@@ -90,7 +118,7 @@ def test_the_peak_is_that_of_the_process_alone() -> None:
 
 def test_a_process_that_fails_is_told(tmp_path: Path) -> None:
     with pytest.raises(ToolkitError, match=r"failed with code 1: .*bundle\.json"):
-        processes.startup(tmp_path, runs=1)
+        processes.startup(np.ones(4800, np.float32), tmp_path, runs=1)
     with pytest.raises(ToolkitError, match="failed with code 6"):
         processes.memory(np.ones(4800, np.float32), tmp_path, short_s=1.0, long_s=2.0, threads=1)
 
@@ -122,7 +150,9 @@ def test_the_verb_measures_the_embedded_model(
     noisy_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "bench.json"
-    options = ["--threads", "1", "--steps", "1", "--runs", "1", "--seconds", "2"]
+    options = ["--threads", "1", "--steps", "1", "--runs", "1", "--seconds", "2", "--profile"]
+    page = tmp_path / "bench.html"
+    options += ["--durations", "1,2", "--html", str(page)]
     with pytest.raises(SystemExit) as stop:
         main(["bench", "--speech", str(noisy_path), *options, "--long-seconds", "4",
               "--report", str(out), "--json"])  # fmt: skip
@@ -131,15 +161,30 @@ def test_the_verb_measures_the_embedded_model(
     assert result == json.loads(out.read_text())
     (row,) = result["rows"]
     assert (row["threads"], row["steps"], row["audio_s"]) == (1, 1, 2.0)
+    assert row["ratio"]["median"] == 1.0 and row["bytes"] == result["model"]["bytes"]
     assert all(component["median"] > 0 for component in row["components"].values())
     # The model is read after everything that `--version` does.
-    assert result["startup"]["load_s"]["median"] > 0.1
+    startup = {name: taken["median"] for name, taken in result["startup"].items()}
+    assert 0.1 < startup["load_s"] < startup["first_s"]
+    assert 0 < result["latency"]["p50_ms"] <= result["latency"]["p99_ms"]
+    assert [one["audio_s"] for one in result["scaling"]["rows"]] == [1, 2]
+    profiled = result["profile"]["rows"]
+    assert {one["component"] for one in profiled} == set(COMPONENTS)
+    shares = [one["of_peak"] for one in profiled if one["operator"] == "MatMul"]
+    assert all(0.005 < share < 3 for share in shares)  # the two are measured one after another
+    # What the profile leaves out is the host's and the session's own.
+    networks = sum(one["seconds"] for one in profiled)
+    assert 0.2 * row["rtf"]["median"] < networks < 2 * row["rtf"]["median"]
+    assert "<h1>Speed</h1>" in page.read_text(encoding="utf-8")
     assert [peak["audio_s"] for peak in result["memory"]["peaks"]] == [2.0, 4.0]
     assert result["memory"]["peaks"][0]["peak_bytes"] > result["model"]["bytes"]
     assert 0.8 < result["memory"]["ratio"] < 2.5
     assert result["model"]["bytes"] >= sum(
         path.stat().st_size for path in EMBEDDED_BUNDLE.glob("*.onnx")
     )
-    markdown = report.speed_markdown(result)
-    assert f"| 1 | 1 | {row['rtf']['median']:.3f} (" in markdown
-    assert "peak memory, 4 s file, MB" in markdown
+    markdown = tables.markdown(result)
+    assert (
+        f"| edge ort | 1 | 1 | {row['bytes'] / 1e6:.1f} | {row['rtf']['median']:.3f} (" in markdown
+    )
+    assert "peak memory, 4 s file, MB" in markdown and "| recovery | MatMul |" in markdown
+    assert "one thread, real-time factor" in tables.in_short(result)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,30 +72,6 @@ def test_seeds_beyond_64_bits_are_refused(seed: int) -> None:
 
 def test_high_seed_words_count() -> None:
     assert not np.array_equal(noise.normals(1, 0, 0, 4, 4), noise.normals(1 + 2**32, 0, 0, 4, 4))
-
-
-WEB = Path(__file__).parents[2] / "web" / "noise.js"
-SEEDS = (0, 1, 1234, 2**32 + 7, 2**64 - 1)
-
-
-@pytest.mark.skipif(not WEB.is_file(), reason="web/ is not part of what is tested here")
-@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
-def test_javascript_gives_the_same_bits() -> None:
-    """A million normals per seed, drawn in uneven pieces there and at once here."""
-    script = f"""
-        import {{ createHash }} from "node:crypto";
-        import {{ normals }} from {str(WEB)!r};
-        for (const seed of {[str(seed) for seed in SEEDS]!r}) {{
-            const hash = createHash("sha256");
-            for (let first = 0; first < 20_000; first += 999)
-                hash.update(normals(BigInt(seed), 3, first, Math.min(999, 20_000 - first), 50));
-            console.log(hash.digest("hex"));
-        }}
-    """
-    command = ["node", "--input-type=module", "--eval", script]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    here = (noise.normals(seed, 3, 0, 20_000, 50).astype("<f4").tobytes() for seed in SEEDS)
-    assert done.stdout.split() == [hashlib.sha256(values).hexdigest() for values in here]
 
 
 def _words(text: str) -> noise.Words:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,25 +64,36 @@ def test_chunks_do_not_matter(toy_restorer: MakeRestorer, speech: Array, chunk_s
 
 
 @settings(max_examples=8, deadline=None)
-@given(st.lists(st.integers(0, 60_000), min_size=1, max_size=8))
-def test_blocks_do_not_matter(toy_restorer: MakeRestorer, speech: Array, sizes: list[int]) -> None:
+@given(st.lists(st.integers(0, 60_000), min_size=1, max_size=8), st.integers(1, 3))
+def test_neither_blocks_nor_workers_matter(
+    toy_restorer: MakeRestorer, speech: Array, sizes: list[int], workers: int
+) -> None:
     wave = speech[:, None]
-    stream = toy_restorer(chunk_s=0.7, context_s=0.3).stream(measure([wave], 1, 48_000))
-    pieces = [stream.process(block) for block in np.split(wave, np.cumsum(sizes))]
-    made = np.concatenate([*pieces, stream.flush()])[:, 0]
+    restorer = toy_restorer(chunk_s=0.7, context_s=0.3, workers=workers)
+    blocks = np.split(wave, np.cumsum(sizes))
+    made = np.concatenate(list(restorer.restored(blocks, measure([wave], 1, RATE_HZ))))[:, 0]
     assert np.array_equal(made, toy_restorer(chunk_s=0.7, context_s=0.3)(speech, RATE_HZ))
 
 
-def test_a_stream_gives_as_many_samples_as_it_got_and_holds_few(
-    toy_restorer: MakeRestorer,
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_long_signal_is_taken_only_as_it_is_restored(
+    toy_restorer: MakeRestorer, workers: int
 ) -> None:
-    stream = toy_restorer(chunk_s=1.0, context_s=0.5).stream([-20.0])
-    block = np.zeros((4800, 1), np.float32)
-    given_out = 0
-    for i in range(1, 60):
-        given_out += len(stream.process(block))
-        assert i * 4800 - given_out <= 1.5 * RATE_HZ + 4800
-    assert given_out + len(stream.flush()) == 59 * 4800
+    restorer = toy_restorer(chunk_s=1.0, context_s=0.5, workers=workers)
+    taken: list[int] = []
+
+    def blocks() -> Iterator[Array]:
+        for _ in range(60):
+            taken.append(4800)
+            yield np.zeros((4800, 1), np.float32)
+
+    given = 0
+    for block in restorer.restored(blocks(), [-20.0]):
+        given += len(block)
+        # A chunk and its context, and with workers the chunks that are underway.
+        ahead_s = 1.5 + (workers if workers > 1 else 0) * 1.0
+        assert sum(taken) - given <= ahead_s * RATE_HZ + 4800
+    assert given == sum(taken)
 
 
 def test_channels_are_independent_and_share_the_noise(
@@ -201,12 +212,16 @@ def _snr_db(wanted: Array, got: Array) -> float:
     return float(10 * np.log10(np.sum(wanted**2) / max(error, 1e-20)))
 
 
-def test_the_embedded_model_does_not_depend_on_the_chunk_size(
+def test_the_embedded_model_depends_neither_on_chunks_nor_on_threads(
     noisy: Array, record_property: Callable[[str, object], None]
 ) -> None:
     """Noise is tied to absolute frames and the context covers what the networks see."""
     wave = np.tile(noisy, 2)
-    whole, chunked = (hiresldm.Restorer.load(chunk_s=s)(wave, RATE_HZ) for s in (20.0, 1.5))
+    whole, chunked, again = (
+        hiresldm.Restorer.load(chunk_s=s, threads=threads)(wave, RATE_HZ)
+        for s, threads in ((20.0, 1), (1.5, 2), (1.5, 1))
+    )
+    assert np.array_equal(chunked, again)
     value_db = snr_db(whole, chunked)
     record_property("snr_between_chunkings_db", value_db)
     assert value_db > 90.0

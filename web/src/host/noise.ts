@@ -4,8 +4,10 @@
 // normal distribution turns them into normals. Only + - * / and Math.sqrt are used, which IEEE 754
 // rounds exactly: Math.log may differ between engines.
 
-const MULTIPLIERS = [0xd2511f53, 0xcd9e8d57];
-const KEY_STEPS = [0x9e3779b9, 0xbb67ae85];
+import { sha256Of } from "./sha256.ts";
+
+const MULTIPLIERS = [0xd2511f53, 0xcd9e8d57] as const;
+const KEY_STEPS = [0x9e3779b9, 0xbb67ae85] as const;
 const ROUNDS = 10;
 
 // Acklam's coefficients, highest power first; relative error below 1.15e-9.
@@ -30,12 +32,19 @@ const SQRT_HALF = 0.7071067811865476;
 const LN_2 = 0.6931471805599453;
 const ATANH = Array.from({ length: 12 }, (_, i) => 1 / (23 - 2 * i));
 
+/** A BigInt or a safe integer. */
+export type Whole = bigint | number;
+/** The two 32-bit words of a number, low word first. */
+type Word64 = readonly [number, number];
+
 /**
  * Standard normals of latent frames `firstFrame` onwards, row by row: a Float32Array of
- * `frames * channels`. A value depends on (seed, step, frame, channel) alone. `seed` and `step` are
- * BigInt or safe integers below 2^64; throws a RangeError for others.
+ * `frames * channels`. A value depends on (seed, step, frame, channel) alone. Seeds, steps
+ * and places are below 2^64; throws a RangeError for others.
  */
-export function normals(seed, step, firstFrame, frames, channels) {
+export function normals(
+  seed: Whole, step: Whole, firstFrame: Whole, frames: number, channels: number,
+): Float32Array<ArrayBuffer> {
   const begin = word64("first frame", firstFrame) * BigInt(channels);
   const key = split(word64("seed", seed));
   const stream = split(word64("step", step));
@@ -47,15 +56,20 @@ export function normals(seed, step, firstFrame, frames, channels) {
   for (let i = -skipped; i < out.length; i += 4) {
     philox(words, block, stream, key);
     for (let j = Math.max(0, -i); j < 4 && i + j < out.length; j++) {
-      out[i + j] = normalOf(words[j]);
+      out[i + j] = normalOf(words[j]!);
     }
     block = block[0] === 0xffffffff ? [0, (block[1] + 1) >>> 0] : [block[0] + 1, block[1]];
   }
   return out;
 }
 
+/** SHA-256 of the first 4096 normals of seed 1234, little-endian: what a manifest's `noise_sha256` is. */
+export async function goldenHash(): Promise<string> {
+  return sha256Of(normals(1234, 0, 0, 4096, 1).buffer);
+}
+
 /** The four words of a counter block, written into `words`. */
-export function philox(words, block, stream, key) {
+function philox(words: Uint32Array, block: Word64, stream: Word64, key: Word64): void {
   let [c0, c1] = block;
   let [c2, c3] = stream;
   let [k0, k1] = key;
@@ -78,7 +92,7 @@ export function philox(words, block, stream, key) {
 }
 
 /** The normal at the quantile (word + 0.5) / 2^32, in double precision. */
-export function normalOf(word) {
+function normalOf(word: number): number {
   const p = (word + 0.5) / 4294967296;
   const lower = Math.min(p, 1 - p);
   if (lower >= TAIL_BELOW) {
@@ -98,11 +112,11 @@ float[0] = 1;
 const HIGH = bits[1] === 0x3ff00000 ? 1 : 0;
 
 /** Natural logarithm of a positive normal number, from basic arithmetic only. */
-function log(x) {
+function log(x: number): number {
   float[0] = x;
-  let exponent = ((bits[HIGH] >>> 20) & 0x7ff) - 1022;
-  bits[HIGH] = (bits[HIGH] & 0x000fffff) | 0x3fe00000;
-  let mantissa = float[0];
+  let exponent = ((bits[HIGH]! >>> 20) & 0x7ff) - 1022;
+  bits[HIGH] = (bits[HIGH]! & 0x000fffff) | 0x3fe00000;
+  let mantissa = float[0]!;
   if (mantissa < SQRT_HALF) {
     mantissa *= 2;
     exponent -= 1;
@@ -112,14 +126,14 @@ function log(x) {
 }
 
 /** Horner's rule; each product and each sum is rounded on its own. */
-function polynomial(coefficients, x) {
-  let total = coefficients[0];
-  for (let i = 1; i < coefficients.length; i++) total = total * x + coefficients[i];
+function polynomial(coefficients: readonly number[], x: number): number {
+  let total = coefficients[0]!;
+  for (let i = 1; i < coefficients.length; i++) total = total * x + coefficients[i]!;
   return total;
 }
 
 /** The high word of the 64-bit product of two words, from four products of half words. */
-function multiplyHigh(a, b) {
+function multiplyHigh(a: number, b: number): number {
   const a1 = a >>> 16, a0 = a & 0xffff;
   const b1 = b >>> 16, b0 = b & 0xffff;
   const low = a0 * b0;
@@ -128,7 +142,7 @@ function multiplyHigh(a, b) {
   return (a1 * b1 + Math.floor(middle / 65536) + Math.floor(carry / 65536)) >>> 0;
 }
 
-function word64(name, value) {
+function word64(name: string, value: Whole): bigint {
   const whole = BigInt(value);
   if (whole < 0n || whole >= 1n << 64n) {
     throw new RangeError(`the ${name} is ${value}; accepted are whole numbers from 0 to 2^64 - 1`);
@@ -136,6 +150,6 @@ function word64(name, value) {
   return whole;
 }
 
-function split(value) {
+function split(value: bigint): Word64 {
   return [Number(value & 0xffffffffn), Number(value >> 32n)];
 }

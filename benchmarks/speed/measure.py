@@ -1,0 +1,46 @@
+"""A whole bench: rounds, latency, start-up, memory, and where asked for lengths and a profile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ...core.audio import RATE_HZ
+from ...core.spec import Array
+from ...runtimes.restorer import Restorer
+from . import contest, processes
+from .contest import Asked
+from .profile import profile
+from .scaling import latency, scaling
+
+
+def measure(
+    root: Path,
+    wave: Array,
+    asked: Asked,
+    *,
+    runs: int,
+    long_s: float,
+    durations_s: Sequence[float] = (),
+    profiled: bool = False,
+) -> dict[str, Any]:
+    """Everything about the bundle below `root` on a wave (N,); raises what its measures raise.
+
+    Latency, memory and lengths are those of the first backend, precision and number of threads.
+    """
+    backend, precision, threads = asked.backends[0], asked.precisions[0], asked.threads[0]
+    first = Restorer.load(root, backend=backend, precision=precision, threads=threads)
+    result = {
+        "rows": contest.rows(list(contest.contestants(root, asked)), wave, runs=runs),
+        "latency": latency(first, wave),
+        "startup": processes.startup(wave, root, runs=runs),
+        "memory": processes.memory(
+            wave, root, short_s=len(wave) / RATE_HZ, long_s=long_s, threads=threads
+        ),
+    }
+    if durations_s:
+        result["scaling"] = scaling(wave, root, durations_s=durations_s, threads=threads)
+    if profiled:
+        result["profile"] = profile(root, wave, precision=precision)
+    return result

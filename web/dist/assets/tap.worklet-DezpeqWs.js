@@ -1,0 +1,1 @@
+registerProcessor(`tap`,class extends AudioWorkletProcessor{process([e]){let t=e?.[0]?.slice();return t&&this.port.postMessage(t,[t.buffer]),!0}});
