@@ -71,6 +71,7 @@ EXTRAS = {
     "parity": "export",
     "evaluate": "quality",
     "steps": "train,quality",
+    "serve": "serve",
 }
 """What to install for the verbs that need more than restoring does."""
 

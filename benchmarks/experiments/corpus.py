@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -48,15 +48,19 @@ def make_clips(folder: Path, count: int, length_s: float) -> None:
 
 
 def timed(
-    given: Path, out: Path, *options: str, meanwhile: Callable[[], Any] = int
+    given: Path,
+    out: Path,
+    *options: str,
+    meanwhile: Callable[[subprocess.Popen[bytes]], None] | None = None,
 ) -> dict[str, Any]:
     """Seconds of the verb from start to end, and CPU seconds of its processes and their children.
 
-    `meanwhile` is called while it runs.
+    `meanwhile` is called with it while it runs.
     """
     began = time.perf_counter()
     running = subprocess.Popen([*_CLI, str(given), str(out), "--json", *options], stdout=-1)  # noqa: S603
-    meanwhile()
+    if meanwhile:
+        meanwhile(running)
     assert running.stdout  # noqa: S101
     with running.stdout as printed:
         told = json.loads(printed.read())
@@ -78,18 +82,22 @@ def cluster(workers: int) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
     """The address of a Ray cluster on this machine, and its workers: a CPU each, the head none."""
     address = f"127.0.0.1:{_free_port()}"
     nodes: list[subprocess.Popen[str]] = []
-    try:
+    # A folder of its own: other clusters of this machine keep theirs.
+    with (
+        TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder,
+        ExitStack() as own,
+    ):
         port = address.rpartition(":")[2]
         head = ("--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false")
+        kept = f"--temp-dir={folder}"
         # An address for each, so that the run itself is at home on the head and not with a worker.
-        nodes.append(_node(*head, f"{_AT}=127.0.0.1"))
+        nodes.append(_node(*head, kept, f"{_AT}=127.0.0.1"))
+        own.callback(kill, nodes[0])
         for number in range(workers):
-            own = f"{_AT}=127.0.0.{number + 2}"
-            nodes.append(_node(f"--address={address}", "--num-cpus=1", own))
+            at = f"{_AT}=127.0.0.{number + 2}"
+            nodes.append(_node(f"--address={address}", "--num-cpus=1", at))
+            own.callback(kill, nodes[-1])
         yield address, nodes[1:]
-    finally:
-        for node in reversed(nodes):
-            kill(node)
 
 
 def kill(node: subprocess.Popen[str]) -> None:
@@ -105,11 +113,17 @@ def kill(node: subprocess.Popen[str]) -> None:
 
 def finished(out: Path) -> set[str]:
     """The clips that the spool or a shard has."""
-    waiting = (json.loads(path.read_text()) for path in out.glob(f"{WORKSHOP}/spool/*.json"))
-    shards = (json.loads(path.read_text()) for path in out.glob(f"{WORKSHOP}/journal/*.json"))
-    return {record["clip"] for one in waiting for record, _ in one.get("pieces", ())} | {
-        record["clip"] for one in shards for record in one["records"]
-    }
+    # In this order: what leaves the spool meanwhile is in a shard by then.
+    waiting = [told["pieces"] for told in _read(out / WORKSHOP / "spool") if "pieces" in told]
+    shards = [told["records"] for told in _read(out / WORKSHOP / "journal")]
+    in_shards = {record["clip"] for records in shards for record in records}
+    return in_shards | {record["clip"] for pieces in waiting for record, _ in pieces}
+
+
+def _read(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in folder.glob("*.json"):
+        with suppress(FileNotFoundError):
+            yield json.loads(path.read_text(encoding="utf-8"))
 
 
 def lose_a_worker(given: Path, out: Path, after: int, *options: str) -> dict[str, Any]:
@@ -121,8 +135,8 @@ def lose_a_worker(given: Path, out: Path, after: int, *options: str) -> dict[str
 
     with cluster(2) as (address, workers):
 
-        def lose() -> None:
-            while len(finished(out)) < after:
+        def lose(running: subprocess.Popen[bytes]) -> None:
+            while len(finished(out)) < after and running.poll() is None:
                 time.sleep(0.2)
             kill(workers[0])
             done.update(finished(out))

@@ -35,7 +35,7 @@ class ParquetSource:
         for path in self.files:
             try:
                 yield from _clips(path)
-            except (pa.ArrowException, OSError) as error:
+            except (pa.ArrowException, OSError, ValueError) as error:  # or words that are no UTF-8
                 raise UsageError(f"{path} cannot be read as Parquet: {reason(error)}") from error
 
 

@@ -172,10 +172,10 @@ def test_a_run_that_was_killed_goes_on_and_repeats_nothing_that_is_finished(
     options = ["--workers", "2", "--per-shard", "5", "--no-dnsmos"]
     command = [sys.executable, "-m", "hiresldm", "corpus", str(folder), str(out), *options]
     with subprocess.Popen(command, start_new_session=True) as running:
-        while len(_finished(out)) < 4:
+        while len(experiment.finished(out)) < 4:
             time.sleep(0.02)
         os.killpg(running.pid, signal.SIGKILL)
-    for name in _finished(out):  # who did one of these again would find no audio
+    for name in experiment.finished(out):  # who did one of these again would find no audio
         (folder / f"{name}.wav").write_bytes(b"")
     again = clean(folder, out, "--no-dnsmos", "--per-shard", "5")
     assert (again["quarantined"], len(_records(out))) == (0, whole["restored"])
@@ -241,14 +241,6 @@ def test_names_that_anyone_may_give_stay_in_the_output() -> None:
 
 def _records(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
-
-
-def _finished(out: Path) -> set[str]:
-    """The clips that a spool or a shard has."""
-    told = [json.loads(path.read_text()) for path in out.glob(".corpus/spool/*.json")]
-    waiting = {record["clip"] for one in told for record, _ in one["pieces"]}
-    shards = [json.loads(path.read_text()) for path in out.glob(".corpus/journal/*.json")]
-    return waiting | {record["clip"] for one in shards for record in one["records"]}
 
 
 def _held(out: Path, layout: str) -> dict[str, bytes]:

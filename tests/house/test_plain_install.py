@@ -25,6 +25,7 @@ ABSENT = (
         "safetensors",
         "matplotlib",
         "pyarrow",
+        "starlette",
         "tensorboard",
         "pystoi",
         "pesq",
@@ -47,6 +48,7 @@ REQUESTS = {
     "parity": ["bundle"],
     "evaluate": ["--degraded", SPEECH],
     "steps": ["--teacher", "run", "--data", SPEECH],
+    "serve": ["--api"],
     "plot": [f"{SPEECH}/noisy.wav", "--out", "out.png"],
 }
 
