@@ -112,7 +112,7 @@ def restore(
                 "--latency is for one stream: hiresldm restore - - --latency live --stdin "
                 "RATE,CHANNELS,ENCODING --stdout s16, without --mono, --keep-rate and --json"
             )
-        model = restoring.Model(bundle, backend, precision, threads)
+        model = Model(bundle, backend, precision, threads)
         made = streaming.Made(latency, steps, seed, strength)
         streaming.pipe(model, made, stdin, stdout, quiet=quiet)
         return
