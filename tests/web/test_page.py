@@ -63,7 +63,9 @@ def address() -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     with playwright.sync_playwright() as driver:
         media = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *media])
+        plain = "--host-resolver-rules=MAP pocket.test 127.0.0.1"
+        args = ["--no-sandbox", plain, *media]
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=args)
         yield opened
         opened.close()
 
@@ -179,6 +181,20 @@ def test_what_is_no_speech(page: Page, tmp_path: Path) -> None:
     page.get_by_role("button", name="Stop").click()
     says(page, "Restored")
     assert np.abs(saved(page, tmp_path)).max() > 0
+
+
+def test_the_device_checks_itself_with_the_golden_vectors(page: Page) -> None:
+    page.get_by_role("button", name="Check this device").click()
+    says(page, "This device computes what PyTorch computed")
+    told = page.locator("#status").inner_text()
+    assert min(map(float, re.findall(r"(\d+) dB", told))) > 60
+
+
+def test_an_address_without_https_is_told(browser: Browser, address: str) -> None:
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(address.replace("localhost", "pocket.test"))
+        says(page, "by https or at localhost alone", OPEN_MS)
 
 
 def test_a_long_file_leaves_the_page_free(page: Page, tmp_path: Path, noisy: Array) -> None:

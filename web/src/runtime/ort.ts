@@ -4,6 +4,9 @@ import { COMPONENTS, Host, type Runner, type Runners, type Tensor } from "../hos
 import { type Artifact, type Load, type Manifest, pick } from "../host/manifest.ts";
 import { Restorer } from "../host/restorer.ts";
 
+/** Of the artifacts that it opens. */
+export const FORMAT = "onnx";
+
 /**
  * The restorer of a bundle. Files are loaded one after another; `opened` hears the
  * share that is ready. More than one thread needs a page that is isolated from other origins.
@@ -13,7 +16,7 @@ export async function open(
 ): Promise<Restorer> {
   ort.env.wasm.numThreads = threads;
   const runners: Record<string, Runner> = {};
-  const chosen = COMPONENTS.map((name) => pick(manifest, name, "onnx"));
+  const chosen = COMPONENTS.map((name) => pick(manifest, name, FORMAT));
   for (const [i, artifact] of chosen.entries()) {
     runners[artifact.component] = await runner(artifact, load);
     opened((i + 1) / chosen.length);
