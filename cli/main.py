@@ -25,8 +25,10 @@ from .measure.evaluate import evaluate
 from .measure.parity import parity
 from .measure.plot import plot
 from .measure.steps import steps
+from .use.corpus import corpus
 from .use.doctor import doctor
 from .use.inspect import inspect
+from .use.listen import listen
 from .use.restore import restore
 from .use.selftest import selftest
 from .use.serve import serve
@@ -38,6 +40,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("restore")(restore)
+app.command("corpus")(corpus)
+app.command("listen")(listen)
 app.command("prepare")(prepare)
 app.command("train")(train)
 app.command("distill")(distill)
@@ -57,6 +61,7 @@ app.command("doctor")(doctor)
 
 
 EXTRAS = {
+    "corpus": "corpus",
     "prepare": "train",
     "train": "train",
     "distill": "train",
@@ -66,6 +71,7 @@ EXTRAS = {
     "parity": "export",
     "evaluate": "quality",
     "steps": "train,quality",
+    "serve": "serve",
 }
 """What to install for the verbs that need more than restoring does."""
 
