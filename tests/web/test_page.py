@@ -197,8 +197,18 @@ def test_an_address_without_https_is_told(browser: Browser, address: str) -> Non
         says(page, "by https or at localhost alone", OPEN_MS)
 
 
+def most_megabytes(browser: Browser | None) -> float:
+    """The largest peak of resident memory of a process that shows a page."""
+    assert browser
+    session = browser.new_browser_cdp_session()
+    found = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    shown = [Path(f"/proc/{one['id']}/status") for one in found if one["type"] == "renderer"]
+    peaks = [re.search(r"VmHWM:\s+(\d+) kB", path.read_text()) for path in shown]
+    return max(int(peak[1]) for peak in peaks if peak) / 1e3
+
+
 def test_a_long_file_leaves_the_page_free(page: Page, tmp_path: Path, noisy: Array) -> None:
-    """Ten minutes of stereo: no task over 200 ms on the page's thread, and cancel acts at once."""
+    """Ten minutes of stereo: memory is bounded, no task over 200 ms, and cancel acts at once."""
     stereo = np.tile(noisy, 120)[: 600 * RATE_HZ, None].repeat(2, axis=1)
     soundfile.write(tmp_path / "long.flac", stereo, RATE_HZ)
     page.evaluate(
@@ -215,6 +225,8 @@ def test_a_long_file_leaves_the_page_free(page: Page, tmp_path: Path, noisy: Arr
     while not float(bar.evaluate("(bar) => bar.value")) > 0.01 and time.monotonic() < deadline:
         page.wait_for_timeout(250)
     assert 0.01 < float(bar.evaluate("(bar) => bar.value")) < 1
+    # The engine's 400 MB; what came in and what comes out, 460; chunks and what is decoded at once.
+    assert 500 < most_megabytes(page.context.browser) < 1400
     began = time.monotonic()
     page.get_by_role("button", name="Cancel").click()
     says(page, "Cancelled")
