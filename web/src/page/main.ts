@@ -90,7 +90,8 @@ async function show(name: string, given: AudioBuffer, restored: AudioBuffer, lev
   element<HTMLInputElement>("after").checked = true;
   player.setStrength(strength.valueAsNumber / 100);
   element("result").hidden = false;
-  await Promise.all(drawings.map((drawing, i) => drawing.show(pictures[i]!)));
+  const peak = pictures.reduce((most, { peaks }) => peaks.reduce((a, b) => Math.max(a, Math.abs(b)), most), 1e-3);
+  await Promise.all(drawings.map((drawing, i) => drawing.show(pictures[i]!, peak)));
   seek(0);
 }
 
@@ -198,7 +199,9 @@ async function started(): Promise<void> {
   await offline();
   await working("Loading the model …", async () => {
     await engine.run(async () => {});
-    element("engine").textContent = `Computed here, on ${engine.threads} ${engine.threads === 1 ? "thread" : "threads"}. The page works offline.`;
+    const threads = engine.threads === 1 ? "one thread" : `${engine.threads} threads`;
+    const offline = navigator.serviceWorker.controller ? " The page works offline." : "";
+    element("engine").textContent = `Computed here, on ${threads}.${offline}`;
     return "Ready.";
   });
   take(await sharedFile());

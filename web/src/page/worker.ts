@@ -9,7 +9,7 @@ import { COMPONENTS } from "../host/host.ts";
 import { LoudnessMeter } from "../host/levels.ts";
 import { IntegrityError, type Manifest, pick } from "../host/manifest.ts";
 import { loudness, type Restorer } from "../host/restorer.ts";
-import { FORMAT, open } from "../runtime/ort.ts";
+import { FORMATS, open } from "../runtime/ort.ts";
 import { load, manifestOf, tidy } from "./bundle.ts";
 import { picture } from "./picture.ts";
 import { RATE_HZ, type Source } from "./sound.ts";
@@ -35,7 +35,7 @@ const api = {
   async check(): Promise<Verdict[]> {
     const { root, manifest, restorer } = opened;
     if (!manifest.golden) throw new IntegrityError("the bundle holds no golden vectors");
-    const { precision } = pick(manifest, COMPONENTS[0], FORMAT);
+    const { precision } = pick(manifest, COMPONENTS[0], FORMATS);
     return check(await load(root, manifest.golden), restorer.host, restorer.run, precision);
   },
 
