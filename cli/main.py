@@ -16,6 +16,7 @@ from ..core.errors import BackendMissingError, ToolkitError, reason
 from .make.build import build
 from .make.calibrate import calibrate
 from .make.distill import distill
+from .make.pack import pack
 from .make.prepare import prepare
 from .make.search import search
 from .make.train import train
@@ -24,6 +25,7 @@ from .measure.evaluate import evaluate
 from .measure.parity import parity
 from .measure.plot import plot
 from .measure.steps import steps
+from .use.corpus import corpus
 from .use.doctor import doctor
 from .use.inspect import inspect
 from .use.listen import listen
@@ -38,6 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("restore")(restore)
+app.command("corpus")(corpus)
 app.command("listen")(listen)
 app.command("prepare")(prepare)
 app.command("train")(train)
@@ -45,6 +48,7 @@ app.command("distill")(distill)
 app.command("calibrate")(calibrate)
 app.command("search")(search)
 app.command("build")(build)
+app.command("pack")(pack)
 app.command("evaluate")(evaluate)
 app.command("steps")(steps)
 app.command("bench")(bench)
@@ -57,6 +61,7 @@ app.command("doctor")(doctor)
 
 
 EXTRAS = {
+    "corpus": "corpus",
     "prepare": "train",
     "train": "train",
     "distill": "train",
@@ -66,6 +71,7 @@ EXTRAS = {
     "parity": "export",
     "evaluate": "quality",
     "steps": "train,quality",
+    "serve": "serve",
 }
 """What to install for the verbs that need more than restoring does."""
 

@@ -16,8 +16,8 @@ LINE_EVERY_S = 30.0
 
 
 @contextmanager
-def counting(label: str, *, total: int, quiet: bool) -> Iterator[Callable[[], None]]:
-    """A bar of `total`, and the function that moves it by one."""
+def counting(label: str, *, total: int | None, quiet: bool) -> Iterator[Callable[[], None]]:
+    """A bar of `total` (None: of unknown length), and the function that moves it by one."""
     from rich.console import Console
     from rich.progress import Progress
 

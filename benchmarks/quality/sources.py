@@ -7,22 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-import numpy as np
-
 from ...audio.formats import READ_SUFFIXES
 from ...audio.reader import read_mono
 from ...core.audio import RATE_HZ
 from ...core.errors import UsageError
+from ...core.metrics import bandwidth_hz
 from ...core.spec import Array
 from ...training.data.material import SHORTEST_S
 from .testset import CLASSES, LONGEST_S, Pair, pairs
 
 RECORDED = "recorded"
 """The class of a file that lies at the top of its folder; others are of their folder's class."""
-
-_FRAME = 2048
-_BAND_HZ = 250.0
-_RANGE_DB = 60.0
 
 
 @dataclass(frozen=True)
@@ -73,22 +68,6 @@ def recorded(degraded: Path, clean: Path | None) -> Source:
         raise UsageError(f"{clean} has no {lone[0]}; a clean file of the same name is needed")
     made = (_recorded(degraded, clean, name) for name in names)
     return Source(made, len(names), referenced=clean is not None)
-
-
-def bandwidth_hz(wave: Array) -> float:
-    """Up to which frequency a wave (N,) at 48 kHz holds sound.
-
-    That is the top of the highest 250 Hz band whose loud frames (98th percentile) come within
-    60 dB of the strongest band's: a file of 48 kHz often holds less.
-    """
-    frames = np.lib.stride_tricks.sliding_window_view(np.pad(wave, (0, _FRAME)), _FRAME)[::_FRAME]
-    power = np.abs(np.fft.rfft(frames * np.hanning(_FRAME))) ** 2
-    band = (np.fft.rfftfreq(_FRAME, 1 / RATE_HZ)[:-1] // _BAND_HZ).astype(int)
-    starts = np.flatnonzero(np.diff(band, prepend=-1))
-    levels = np.add.reduceat(power[:, :-1], starts, axis=1) / np.diff(starts, append=len(band))
-    loud = np.quantile(levels, 0.98, axis=0)
-    heard = np.flatnonzero(loud >= loud.max() * 10 ** (-_RANGE_DB / 10))
-    return float((heard[-1] + 1) * _BAND_HZ)
 
 
 def _recorded(degraded: Path, clean: Path | None, name: Path) -> Pair:

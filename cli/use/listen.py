@@ -52,8 +52,8 @@ def listen(
 ) -> None:
     """Restore what the microphone hears, while it hears it."""
     from ...audio.devices import Device, Form
+    from ...runtimes.model import Model
     from . import streaming
-    from .restoring import Model
 
     def device(text: str | None) -> Device:
         return int(text) if text is not None and text.isdecimal() else text

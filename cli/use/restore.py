@@ -104,6 +104,7 @@ def restore(
     """Restore speech from IN to OUT: at the model's 48 kHz, every channel, as long as it was."""
     from ...audio.files import Wanted
     from ...audio.writer import Form
+    from ...runtimes.model import Model
     from . import restoring
 
     sources, target = _asked(paths, out)
@@ -115,7 +116,7 @@ def restore(
                 "--latency is for one stream: hiresldm restore - - --latency live --stdin "
                 "RATE,CHANNELS,ENCODING --stdout s16, without --mono, --keep-rate and --json"
             )
-        model = restoring.Model(bundle, backend, precision, threads)
+        model = Model(bundle, backend, precision, threads)
         made = streaming.Made(latency, steps, seed, strength)
         streaming.pipe(model, made, stdin, stdout, quiet=quiet)
         return
@@ -124,7 +125,7 @@ def restore(
         sources=sources,
         target=target,
         wanted=Wanted(steps, seed, strength, mono, keep_rate, form),
-        model=restoring.Model(bundle, backend, precision, threads),
+        model=Model(bundle, backend, precision, threads),
         stdin=stdin,
         stdout=stdout,
         skips_existing=skip_existing,

@@ -15,33 +15,10 @@ from ...audio.files import RestoredFile, Wanted, opened
 from ...audio.folders import Found, find
 from ...audio.journal import Journal
 from ...core.errors import ToolkitError, UsageError, reason
-from ...core.manifest import sha256_of
-from ...runtimes.restorer import EMBEDDED_BUNDLE, Restorer
+from ...runtimes.model import Model
 from ..progress import seconds_of
 
 PIPE = Path("-")
-
-
-@dataclass(frozen=True)
-class Model:
-    """Which bundle, and how it is run."""
-
-    bundle: Path | None
-    backend: str
-    precision: str | None
-    threads: int | None
-
-    def load(self) -> Restorer:
-        """The restorer."""
-        return Restorer.load(
-            self.bundle, backend=self.backend, precision=self.precision, threads=self.threads
-        )
-
-    @property
-    def key(self) -> str:
-        """What tells this model's results from others'."""
-        manifest = (self.bundle or EMBEDDED_BUNDLE) / "bundle.json"
-        return f"{sha256_of(manifest)} {self.backend} {self.precision or ''}".strip()
 
 
 @dataclass(frozen=True)

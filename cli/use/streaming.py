@@ -15,7 +15,7 @@ from ...audio.live import Exchange, Heard
 from ...audio.writer import AudioWriter
 from ...core.errors import UsageError, reason
 from ...core.streams import Stream
-from .restoring import Model
+from ...runtimes.model import Model
 
 MARGIN_S = 0.04
 """Beside the stream's own latency, what computing a chunk may take before it is late."""

@@ -16,9 +16,10 @@ from PIL import Image
 
 from hiresldm.benchmarks.experiments import ablations
 from hiresldm.benchmarks.quality.metrics import cepstra, transcripts
-from hiresldm.benchmarks.quality.sources import RECORDED, bandwidth_hz, source_of
+from hiresldm.benchmarks.quality.sources import RECORDED, source_of
 from hiresldm.cli.main import main
 from hiresldm.core.errors import UsageError
+from hiresldm.core.metrics import bandwidth_hz
 from hiresldm.core.spec import Array
 from hiresldm.families.hiresldm.frontend import FrontEnd, istft, mel_centres_hz, stft
 

@@ -19,7 +19,7 @@ from hiresldm.benchmarks.provenance import machine, versions
 from .worker import REPORT
 
 NAMES = ("manifest", "bundle", "graph", "weights", "checkpoint", "calibration", "golden", "mil",
-         "mil-weights", "audio")  # fmt: skip
+         "mil-weights", "audio", "tar", "parquet", "clips")  # fmt: skip
 MOST_CRASHES = 5
 
 

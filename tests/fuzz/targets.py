@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pyarrow as pa
 from made_files import encoded, flac_of_open_length, ogg, wav
 
 from hiresldm.audio.reader import AudioReader
@@ -15,6 +17,8 @@ from hiresldm.calibration import store
 from hiresldm.core import manifest as bundles
 from hiresldm.core.errors import AudioError, ToolkitError
 from hiresldm.core.weights import stored_tensors
+from hiresldm.corpus.clip import Kept
+from hiresldm.corpus.layouts import sink_of, source_of
 from hiresldm.families.checkpoints import open_component, save_component
 from hiresldm.families.hiresldm.model import Model
 from hiresldm.parity import golden
@@ -110,9 +114,46 @@ def _package(folder: Path) -> None:
     graphs.write_package(folder / _PACKAGE)
 
 
+def _corpora(layout: str, name: str) -> Sequence[bytes]:
+    """Two clips in a file of a layout, and a manifest of them."""
+    with TemporaryDirectory() as folder:
+        out, audio = Path(folder), Path(folder) / "clip.wav"
+        audio.write_bytes(wav(_WAVE))
+        records = [{"key": f"a/{n}", "fields": {"txt": "words", "n": n}} for n in range(2)]
+        sink_of(layout, out).write(0, [Kept(record, audio) for record in records])
+        return [(out / name).read_bytes()]
+
+
+def _read_corpus(path: Path) -> None:
+    for clip in source_of(path, path.parent):
+        with suppress(OSError, pa.ArrowException):  # of a worker, which puts it into quarantine
+            clip.read()
+
+
 TARGETS: dict[str, Target] = {
     target.name: target
     for target in (
+        Target(
+            "tar",
+            "corpus.tar",
+            lambda: _corpora("webdataset", "00000.tar"),
+            _read_corpus,
+            error=ToolkitError,
+        ),
+        Target(
+            "parquet",
+            "corpus.parquet",
+            lambda: _corpora("parquet", "00000.parquet"),
+            _read_corpus,
+            error=ToolkitError,
+        ),
+        Target(
+            "clips",
+            "corpus.jsonl",
+            lambda: [b'{"path": "a.wav", "text": "words"}\n{"audio": "b.wav", "n": 1}\n'],
+            _read_corpus,
+            error=ToolkitError,
+        ),
         Target(
             "manifest",
             bundles.NAME,

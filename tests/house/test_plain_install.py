@@ -20,7 +20,17 @@ from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 ROOT = Path(__file__).parents[2]
 ABSENT = (
     *("torch", "onnx", "onnxscript", "onnxsim", "openvino", "coremltools", "nncf"),
-    *("scipy", "safetensors", "matplotlib", "tensorboard", "pystoi", "pesq", "speechmos"),
+    *(
+        "scipy",
+        "safetensors",
+        "matplotlib",
+        "pyarrow",
+        "starlette",
+        "tensorboard",
+        "pystoi",
+        "pesq",
+        "speechmos",
+    ),
 )
 COMMAND = (
     f"import sys; sys.modules.update(dict.fromkeys({ABSENT}));"
@@ -28,6 +38,7 @@ COMMAND = (
 )
 SPEECH = str(ROOT / "examples")
 REQUESTS = {
+    "corpus": [SPEECH, "out", "--layout", "parquet"],
     "prepare": [SPEECH, "out"],
     "train": ["recovery", "--data", SPEECH, "--out", "out"],
     "distill": ["shortcut", "--teacher", "run", "--data", SPEECH, "--out", "out"],
@@ -37,6 +48,7 @@ REQUESTS = {
     "parity": ["bundle"],
     "evaluate": ["--degraded", SPEECH],
     "steps": ["--teacher", "run", "--data", SPEECH],
+    "serve": ["--api"],
     "plot": [f"{SPEECH}/noisy.wav", "--out", "out.png"],
 }
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -20,7 +19,7 @@ from ....core.errors import BackendMissingError, UsageError
 from ....core.spec import Array
 from ...rates import METRIC_HZ, at_16_khz
 from ..testset import Pair
-from . import cepstra, speakers, transcripts
+from . import cepstra, dnsmos, speakers, transcripts
 
 Score = Callable[[Pair, Array], dict[str, float]]
 """(pair, candidate (N,) at 48 kHz) -> value of every metric, nan where there is none."""
@@ -109,27 +108,7 @@ def _known(pair: Pair, candidate: Array) -> tuple[Array, Array]:
 
 
 def _dnsmos(pair: Pair, candidate: Array) -> dict[str, float]:
-    wave = at_16_khz(candidate)
-    # speechmos refuses samples beyond full scale; the level is kept otherwise, as it counts.
-    made = _dnsmos_model()(wave / max(1.0, float(np.abs(wave).max())), METRIC_HZ, False)
-    return {f"dnsmos_{part}": float(made[f"{part}_mos"]) for part in ("ovrl", "sig", "bak", "p808")}
-
-
-@cache
-def _dnsmos_model() -> Any:
-    """DNSMOS as speechmos has it, on one thread: on all of them, parallel scoring crawls."""
-    import onnxruntime as ort
-    from speechmos import dnsmos
-
-    models = Path(dnsmos.__file__).parent / "dnsmos_models"
-    paths = [models / "sig_bak_ovr.onnx", models / "model_v8.onnx"]
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    model = dnsmos.DNSMOS(*map(str, paths))
-    model.onnx_sess, model.p808_onnx_sess = (
-        ort.InferenceSession(path, options, providers=["CPUExecutionProvider"]) for path in paths
-    )
-    return model
+    return dnsmos.scores(candidate)
 
 
 def _pesq(pair: Pair, candidate: Array) -> dict[str, float]:
@@ -225,8 +204,7 @@ SCORERS = (
             "dnsmos_p808": "P808 ↑",
         },
         _dnsmos,
-        # speechmos imports the other two without declaring them.
-        ("speechmos", "librosa", "requests"),
+        dnsmos.MODULES,
         blind=True,
     ),
     Scorer(

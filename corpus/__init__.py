@@ -1,0 +1,1 @@
+"""Speech by the terabyte: clips in, clips with their scores out, by many workers."""
