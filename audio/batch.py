@@ -40,7 +40,8 @@ class Batch:
     """How all files of a request are restored.
 
     What is made is noted in the `journal`. Where existing results are skipped, what it knows is
-    not done again, and what was made in another way is replaced.
+    not done again, and what was made in another way is replaced. Where a `model` is named, a file
+    that was stopped in the middle goes on from there.
     """
 
     restorer: Restorer
@@ -49,6 +50,7 @@ class Batch:
     journal: Journal | None
     skips_existing: bool
     progress: Progress
+    model: str | None = None
     _stopped: Event = field(default_factory=Event)
 
     def run(self, jobs: Sequence[Job], *, at_once: int = 1) -> Iterator[Result]:
@@ -81,7 +83,13 @@ class Batch:
             return Done(str(source), str(target))
         replaces = self.overwrite or (known is not None and known.knows(target))
         made = restore_file(
-            self.restorer, source, target, self.wanted, overwrite=replaces, progress=self._moved
+            self.restorer,
+            source,
+            target,
+            self.wanted,
+            overwrite=replaces,
+            progress=self._moved,
+            model=self.model,
         )
         if self.journal:
             self.journal.add(source, target)

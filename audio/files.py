@@ -9,8 +9,10 @@ from pathlib import Path
 
 from ..core import arguments
 from ..core.audio import RATE_HZ
+from ..core.manifest import sha256_of
 from ..core.restorer import Restorer, measure
 from ..core.spec import Array
+from .draft import Origin, kept, noted
 from .formats import format_of
 from .reader import AudioReader
 from .writer import (
@@ -67,8 +69,12 @@ def restore_file(
     *,
     overwrite: bool = False,
     progress: Progress | None = None,
+    model: str | None = None,
 ) -> RestoredFile:
     """Restore `source` to `target`, holding a few seconds of it in memory at a time.
+
+    Where `model` is given, which tells models apart, a run that is stopped leaves what it has made
+    beside the target, and the next one of the same model, input and wishes goes on from there.
 
     Raises `AudioError` for an input that cannot be restored and `UsageError` for an output or for
     what is wanted and not possible; then nothing is left behind.
@@ -78,19 +84,29 @@ def restore_file(
     rate_hz = restorer.host.sample_rate_hz
     reader, form = opened(source, target, wanted, rate_hz, overwrite=overwrite)
     channels = 1 if wanted.is_mono else reader.channels
-    loudness_lufs = measure(_blocks(reader, wanted), channels, rate_hz)
-    restored = restorer.restored(
-        _blocks(reader, wanted),
-        loudness_lufs,
-        steps=steps,
-        seed=wanted.seed,
-        strength=wanted.strength,
-    )
+    key = f"{model} {restorer.plan} {wanted} {sha256_of(source)}" if model else None
+    origin = _origin(key, target, lambda: measure(_blocks(reader, wanted), channels, rate_hz))
     check_space(target, round(reader.duration_s * rate_hz), channels)
     writer = AudioWriter(
-        target, channels=channels, rate_hz=rate_hz, source=reader, overwrite=overwrite, form=form
+        target,
+        channels=channels,
+        rate_hz=rate_hz,
+        source=reader,
+        overwrite=overwrite,
+        form=form,
+        origin=origin if key else None,
     )
     with writer:
+        restored = restorer.restored(
+            _blocks(reader, wanted),
+            origin.loudness_lufs,
+            steps=steps,
+            seed=wanted.seed,
+            strength=wanted.strength,
+            done=writer.done,
+        )
+        if progress:
+            progress(writer.done / rate_hz)
         for block in restored:
             _write(writer, block, progress)
     return RestoredFile(
@@ -142,6 +158,12 @@ def _form(wanted: Wanted, reader: AudioReader, usual_hz: int) -> Form:
         depth=None if depth is None else str(depth),  # 16 as well as "16"
         bitrate_kbps=None if kbps is None else arguments.whole(kbps, "bitrate"),
     )
+
+
+def _origin(key: str | None, target: Path, loudness_lufs: Callable[[], list[float]]) -> Origin:
+    """That of the draft which an earlier run has left for this key, else one that is measured."""
+    before = noted(kept(target)) if key else None
+    return before if before and before.key == key else Origin(key or "", tuple(loudness_lufs()))
 
 
 def _blocks(reader: AudioReader, wanted: Wanted) -> Iterator[Array]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,16 +18,15 @@ from ..core.audio import RATE_HZ, resample
 from ..core.errors import AudioError, UsageError, reason
 from ..core.spec import Array
 from . import tags
+from .draft import Draft, Origin
 from .encoding import OPUS_KBPS_A_CHANNEL, encode, rates_hz, try_picture
-from .formats import DRAFTS, WRITE_FORMATS, format_of
+from .formats import WRITE_FORMATS, format_of
 from .reader import AudioReader
 
 PEAK_LIMIT = 0.999
 """A louder file is turned down as a whole instead of being clipped."""
 LARGEST_WAV = 0xFFFF0000
 """Bytes of sound past which a WAV file is written as RF64."""
-# libvorbis overflows its stack on very long blocks.
-_BLOCK = 16_384
 _VORBIS_ORDER = {
     3: [0, 2, 1],
     5: [0, 2, 1, 3, 4],
@@ -157,7 +155,8 @@ class AudioWriter:
     """Writes blocks (n, channels) at `rate_hz`; the file appears whole at the end, or not at all.
 
     The suffix names the format; tags of the `source` are carried over, into a video its picture
-    too. After the `with` block `attenuation_db` tells by how much the
+    too. With an `origin` the samples outlive a run that is stopped, and `done` frames of them are
+    there when the next one begins. After the `with` block `attenuation_db` tells by how much the
     file was turned down to keep its peak from clipping (0.0: not at all). Raises `UsageError` on
     entering where the target cannot be written, `AudioError` for samples that are not finite.
     """
@@ -171,6 +170,7 @@ class AudioWriter:
         source: AudioReader | None = None,
         overwrite: bool = False,
         form: Form = Form(),
+        origin: Origin | None = None,
     ) -> None:
         path = source.path if source else None
         check_output(target, source=path, overwrite=overwrite)
@@ -182,30 +182,21 @@ class AudioWriter:
         self.source = source
         self.form = form
         self.attenuation_db = 0.0
-        self._peak = 0.0
-        self._frames = 0
+        self._origin = origin
 
     def __enter__(self) -> Self:
         with _writing(self.target):
-            self._folder = tempfile.TemporaryDirectory(prefix=DRAFTS, dir=self.target.parent)
-            try:
-                # RF64 has no 4 GB limit, float32 keeps what is above full scale.
-                self._file = soundfile.SoundFile(
-                    self._draft, "w", self.rate_hz, self.channels, subtype="FLOAT", format="RF64"
-                )
-            except BaseException:
-                self._folder.cleanup()
-                raise
+            self._draft = Draft(self.target, self.channels, self._origin)
+            self.done = self._draft.frames
+            """Frames that an earlier run has written."""
         return self
 
     def write(self, block: Array) -> None:
         """Append a block (n, channels)."""
         if not np.isfinite(block).all():
             raise AudioError(f"the audio for {self.target} is not finite; nothing was written")
-        self._peak = max(self._peak, float(np.abs(block).max(initial=0.0)))
-        self._frames += len(block)
         with _writing(self.target):
-            self._file.write(block)
+            self._draft.write(block)
 
     def __exit__(
         self,
@@ -213,30 +204,28 @@ class AudioWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._folder, _writing(self.target):
-            self._file.close()
+        whole = False
+        try:
             if error is None:
-                self._publish()
-
-    @property
-    def _draft(self) -> Path:
-        return Path(self._folder.name) / "draft.wav"
+                with _writing(self.target):
+                    self._publish()
+                whole = True
+        finally:
+            self._draft.close(keep=not whole)
 
     def _publish(self) -> None:
-        final = Path(self._folder.name) / f"final{self.target.suffix}"
-        gain = min(1.0, PEAK_LIMIT / max(self._peak, PEAK_LIMIT))
+        final = self._draft.folder / f"final{self.target.suffix}"
+        gain = min(1.0, PEAK_LIMIT / max(self._draft.peak, PEAK_LIMIT))
         self.attenuation_db = -20.0 * float(np.log10(gain)) if gain < 1.0 else 0.0
-        with soundfile.SoundFile(self._draft) as draft:
-            self._write(final, self._finished(draft, gain))
+        self._write(final, self._finished(gain))
         if self.source:
             tags.carry_over(self.source.path, final)
         if self.target.exists():
             final.chmod(self.target.stat().st_mode)
         final.replace(self.target)
 
-    def _finished(self, draft: soundfile.SoundFile, gain: float) -> Iterator[Array]:
-        blocks = draft.blocks(_BLOCK, dtype="float32", always_2d=True)
-        level = (block * np.float32(gain) for block in blocks)
+    def _finished(self, gain: float) -> Iterator[Array]:
+        level = (block * np.float32(gain) for block in self._draft.blocks())
         return resample(level, self.rate_hz, self.channels, self.form.sample_rate_hz)
 
     def _write(self, final: Path, blocks: Iterator[Array]) -> None:
@@ -257,7 +246,7 @@ class AudioWriter:
         elif kind.sound:
             container, subtype = kind.sound
             subtype = (kind.depths or {}).get(form.depth or "", subtype)
-            size = self._frames * self.channels * _BYTES.get(subtype, 0)
+            size = self._draft.frames * self.channels * _BYTES.get(subtype, 0)
             container = "RF64" if container == "WAV" and size > LARGEST_WAV else container
             rate_hz, channels = form.sample_rate_hz, self.channels
             with soundfile.SoundFile(

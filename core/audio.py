@@ -50,7 +50,8 @@ def resample(
     stream = Resampler(sample_rate_hz, channels, to_hz)
     for block in blocks:
         yield stream.push(block)
-    yield stream.flush()
+    if len(rest := stream.flush()):  # encoders take no block of nothing
+        yield rest
 
 
 def output_frames(frames: int, sample_rate_hz: int, to_hz: int = RATE_HZ) -> int:

@@ -61,6 +61,11 @@ class Window:
     keep: int
     """Samples of the chunk."""
 
+    @property
+    def end(self) -> int:
+        """Place behind the chunk in the signal."""
+        return self.begin + self.skip + self.keep
+
 
 class Cutter:
     """Windows of a signal that arrives in blocks of any size.

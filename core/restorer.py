@@ -62,7 +62,7 @@ class Restorer:
         if enumerated_frames:
             longest_s = enumerated_frames[-1] * host.hop / host.sample_rate_hz
             chunk_s = min(chunk_s, longest_s - 2 * context_s)
-        self._plan = ChunkPlan.of_seconds(
+        self.plan = ChunkPlan.of_seconds(
             rate_hz=host.sample_rate_hz,
             hop=host.hop,
             chunk_s=chunk_s,
@@ -107,18 +107,20 @@ class Restorer:
         steps: int | None = None,
         seed: int = 0,
         strength: float = 1.0,
+        done: int = 0,
     ) -> Iterator[Array]:
         """Finished blocks (m, channels) of those (n, channels) of a signal at the host's rate.
 
-        Its channels have this loudness (see `measure`). Raises `UsageError` at once for `steps`, a
+        Its channels have this loudness (see `measure`). The first `done` frames, which an earlier
+        run has given, are left out. Raises `UsageError` at once for `steps`, a
         `seed` or a `strength` that is not accepted.
         """
         chunk = partial(self._restored, self._options(steps, seed))
         level, share = self._fixed(loudness_lufs), arguments.share(strength, "strength")
         restoration = Restoration(
-            chunk, self._plan, len(loudness_lufs), level, workers=self.workers, strength=share
+            chunk, self.plan, len(loudness_lufs), level, workers=self.workers, strength=share
         )
-        return restoration.of(blocks)
+        return restoration.of(blocks, done)
 
     def stream(
         self,

@@ -44,9 +44,17 @@ class Restoration:
         self._strength = np.float32(strength)
         self._cutter, self._joiner = Cutter(plan, channels), Joiner(plan, channels)
 
-    def of(self, blocks: Iterable[Array]) -> Iterator[Array]:
-        """Finished blocks (m, channels) of a whole signal, computed side by side."""
-        return self._restored(self._windows(blocks))
+    def of(self, blocks: Iterable[Array], done: int = 0) -> Iterator[Array]:
+        """Finished blocks (m, channels) of a whole signal, computed side by side.
+
+        The first `done` frames, whole chunks, are left out.
+        """
+        # The last chunk that is done is made anew: the next one is faded in over its end.
+        windows = (window for window in self._windows(blocks) if window.end >= done)
+        made = self._restored(windows)
+        if done:
+            next(made, None)
+        return made
 
     def push(self, block: Array) -> Array:
         """Take a block (n, channels) and give what is finished, (m, channels)."""

@@ -1,16 +1,14 @@
 """What streaming costs: `python -m hiresldm.benchmarks.quality.streaming DATA OUT`, built-in model.
 
-The same clips, restored as whole files and as streams with more and less look-ahead: scores, how
-near they come to the whole file, and how long a chunk takes on one thread.
+The same clips, restored as whole files and as streams with more and less look-ahead: scores, and
+how near they come to the whole file.
 """
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,14 +25,14 @@ from .metrics import scores
 from .testset import Pair, pairs
 
 METRICS = ("dnsmos", "pesq", "estoi", "lsd", "sisdr", "lost")
-PER_CLASS, SEED, TIMED_S = 3, 0, 20.0
+PER_CLASS, SEED = 3, 0
 SETTINGS = LATENCIES | {
     f"live, {ahead_s} s ahead": Latency(0.06, 0.5, ahead_s, 0.02) for ahead_s in (0.2, 0.4)
 }
 
 
 def main(data: Path, out: Path) -> None:
-    """Score the settings, time them, and write the figures."""
+    """Score the settings, and write the figures."""
     judges = scores.choose(METRICS, referenced=True)
     scores.require(judges)
     restorer = Restorer.load(threads=1)
@@ -47,7 +45,6 @@ def main(data: Path, out: Path) -> None:
     result = {
         "rows": quality.rows(clips, seed=SEED),
         "snr_to_whole_db": nearness.medians(),
-        "settings": {name: _timed(restorer, one) for name, one in SETTINGS.items()},
         "machine": provenance.machine(),
         "versions": provenance.versions(scores.packages(judges)),
         "model": provenance.model(EMBEDDED_BUNDLE),
@@ -97,26 +94,6 @@ class _Nearness:
             name: {"median": float(np.median(values)), "least": min(values)}
             for name, values in self._ratios_db.items()
         }
-
-
-def _timed(restorer: Restorer, setting: Latency) -> dict[str, Any]:
-    """Look-ahead and chunk, and the time that a chunk takes, all in milliseconds."""
-    stream = restorer.stream(latency=setting)
-    rng, chunk = np.random.default_rng(SEED), round(setting.chunk_s * RATE_HZ)
-    taken_ms = []
-    for _ in range(round(TIMED_S / setting.chunk_s)):
-        block = 0.1 * rng.standard_normal(chunk).astype(np.float32)
-        began = time.perf_counter()
-        if len(stream.push(block)):
-            taken_ms.append(1000 * (time.perf_counter() - began))
-    p50_ms, p95_ms, p99_ms = np.quantile(taken_ms, (0.5, 0.95, 0.99))
-    return {
-        "before_output_ms": 1000 * stream.latency_s,
-        "chunk_ms": 1000 * setting.chunk_s,
-        "compute_ms": {"p50": p50_ms, "p95": p95_ms, "p99": p99_ms},
-        "share_of_a_core": p50_ms / (1000 * setting.chunk_s),
-        "latency_p95_ms": 1000 * stream.latency_s + p95_ms,
-    }
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from .timing import spread
 # The folder from which `import hiresldm` works, in a clone as in an installation, comes last and
 # the working folder not at all (-P): other packages' modules there must not hide Python's own.
 _HOME = f"import sys; sys.path.append({str(Path(__file__).parents[3])!r}); "
-_CLI = ("-P", "-c", _HOME + "from hiresldm.cli.main import main; main()")
+COMMAND = ("-P", "-c", _HOME + "from hiresldm.cli.main import main; main()")
+"""What follows Python for the command line, from wherever."""
 _LOAD = ("-P", "-c", _HOME + "import hiresldm; hiresldm.Restorer.load(sys.argv[1])")
 # A file, as people have them: what writes it takes its time too.
 _FIRST = (
@@ -54,7 +55,7 @@ def startup(speech: Array, bundle: Path, *, runs: int) -> dict[str, Any]:
         commands = {
             "load_s": (*_LOAD, root),
             "first_s": (*_FIRST, root, given, made),
-            "version_s": (*_CLI, "--version"),
+            "version_s": (*COMMAND, "--version"),
         }
         return _taken(commands, Path(made), runs=runs)
 
@@ -104,7 +105,7 @@ def peak(
             for block in _repeated(speech, round(audio_s * RATE_HZ)):
                 file.write(np.repeat(block[:, None], channels, axis=1))
         options = ("--bundle", str(bundle.resolve()), "--threads", str(threads), "--quiet")
-        restore = (sys.executable, *_CLI, "restore", str(given), str(made), *options)
+        restore = (sys.executable, *COMMAND, "restore", str(given), str(made), *options)
         return {"audio_s": audio_s, "channels": channels, "peak_bytes": peak_bytes(restore)}
 
 

@@ -74,6 +74,10 @@ def restore(
         bool,
         typer.Option("--skip-existing", help="Leave out what an earlier run has made already."),
     ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on within files that an earlier run was stopped in."),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace outputs that exist.")
     ] = False,
@@ -125,6 +129,7 @@ def restore(
         stdin=stdin,
         stdout=stdout,
         skips_existing=skip_existing,
+        resumes=resume,
         overwrite=overwrite,
         at_once=jobs,
         as_json=as_json,

@@ -32,6 +32,7 @@ class Request:
     stdin: str | None
     stdout: str
     skips_existing: bool
+    resumes: bool
     overwrite: bool
     at_once: int
     as_json: bool
@@ -127,6 +128,7 @@ def _restored(request: Request, found: Found) -> list[Result]:
             journal=journal,
             skips_existing=request.skips_existing,
             progress=progress,
+            model=request.model.key if request.resumes else None,
         )
         results += batch.run(found.jobs, at_once=request.at_once)
     return results

@@ -29,11 +29,11 @@ LIGHTER = {
 }
 """What stands in a command, and what makes it quick."""
 PAGES = ("README.md", *(f"docs/{name}.md" for name in (
-    "restore", "build", "parity", "web", "phone", "quality", "speed", "train",
+    "restore", "streaming", "build", "parity", "web", "phone", "quality", "speed", "train",
     "distill")))  # fmt: skip
 """In the order in which a reader meets them; those of docs/families.md run in tests/families."""
-ELSEWHERE = {"search", "steps", "mixed", "serve", "--ios", "--android", "--browser"}
-"""Words of commands that take minutes on a real model, or wait for a browser; their own tests run
+ELSEWHERE = {"listen", "search", "steps", "mixed", "serve", "--ios", "--android", "--browser"}
+"""Words of commands that take minutes on a real model, or wait for a device; their own tests run
 them, on a tiny model where that is enough."""
 
 
