@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +29,9 @@ def main() -> None:
     asked = _arguments()
     began = time.perf_counter()
     engine = "atheris" if asked.guided and find_spec("atheris") else "random"
-    rows = {name: _fuzzed(name, engine, asked) for name in asked.targets or NAMES}
+    names = asked.targets or NAMES
+    with ThreadPoolExecutor(asked.jobs) as pool:  # each target is a process of its own
+        rows = dict(zip(names, pool.map(lambda n: _fuzzed(n, engine, asked), names), strict=True))
     figures = {
         "command": f"python -m tests.fuzz {' '.join(sys.argv[1:])}".strip(),
         "machine": machine(),
@@ -47,6 +50,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(NAMES))
     parser.add_argument("--executions", type=int, default=1000, help="of each target")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="targets at a time")
     parser.add_argument("--blind", dest="guided", action="store_false", help="without atheris")
     parser.add_argument("--findings", type=Path, default=Path("runs/fuzz"))
     parser.add_argument("--out", type=Path, help="JSON file for the figures")
