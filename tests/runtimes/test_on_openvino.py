@@ -59,11 +59,11 @@ def test_it_computes_what_the_reference_computes(
 
 
 def test_threads_that_call_at_once_take_turns(component: Any, artifact: Any) -> None:
-    run = on_openvino.load(*artifact, threads=1)
+    run, side_by_side = (on_openvino.load(*artifact, threads=count) for count in (1, 3))
     samples = [component[0].sample(frames, seed=frames) for frames in (5, 20, 5, 33, 12, 20)]
     alone = [run(sample)["latent"] for sample in samples]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda sample: run(sample)["latent"], samples))
+        together = list(pool.map(lambda sample: side_by_side(sample)["latent"], samples))
     assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
 
 
