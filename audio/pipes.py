@@ -28,7 +28,7 @@ def received(stream: BinaryIO | None, raw: str | None, folder: Path) -> Path:
     Raises `UsageError` for another description, a stream that is closed or for which there is no
     room, `AudioError` for a stream of no bytes.
     """
-    described = _described(raw) if raw is not None else None
+    form = described(raw) if raw is not None else None
     if stream is None:
         raise UsageError("standard input is closed; audio is needed")
     path = folder / _IN
@@ -42,7 +42,7 @@ def received(stream: BinaryIO | None, raw: str | None, folder: Path) -> Path:
         ) from error
     if not path.stat().st_size:
         raise AudioError("standard input holds no bytes; audio is needed")
-    return path if described is None else _with_header(path, described, folder / f"{_IN}.wav")
+    return path if form is None else _with_header(path, form, folder / f"{_IN}.wav")
 
 
 def check_stdout(kind: str) -> None:
@@ -100,9 +100,9 @@ def _samples(made: Path, dtype: str) -> Iterator[bytes]:
             yield block.tobytes()
 
 
-def _with_header(path: Path, described: tuple[int, int, str], made: Path) -> Path:
-    rate_hz, channels, subtype = described
-    layout = {"samplerate": rate_hz, "channels": channels, "subtype": subtype}
+def _with_header(path: Path, form: tuple[int, int, str], made: Path) -> Path:
+    rate_hz, channels, encoding = form
+    layout = {"samplerate": rate_hz, "channels": channels, "subtype": RAW_IN[encoding]}
     with (
         soundfile.SoundFile(path, format="RAW", endian="LITTLE", **layout) as samples,
         soundfile.SoundFile(made, "w", format="RF64", **(layout | {"subtype": "FLOAT"})) as file,
@@ -112,11 +112,17 @@ def _with_header(path: Path, described: tuple[int, int, str], made: Path) -> Pat
     return made
 
 
-def _described(raw: str) -> tuple[int, int, str]:
+def described(raw: str) -> tuple[int, int, str]:
+    """Rate in Hz, channels and encoding of bare samples, from RATE,CHANNELS,ENCODING.
+
+    Raises `UsageError` for other text, `AudioError` for a rate that is none.
+    """
     try:
         rate, count, encoding = (word.strip() for word in raw.split(","))
-        rate_hz, channels, subtype = int(rate), int(count), RAW_IN[encoding]
-    except (ValueError, KeyError) as error:
+        rate_hz, channels = int(rate), int(count)
+        if encoding not in RAW_IN:
+            raise ValueError(encoding)
+    except ValueError as error:
         raise UsageError(
             f"{raw!r} does not describe raw samples; give RATE,CHANNELS,ENCODING as in "
             f"16000,1,s16 (encodings: {', '.join(RAW_IN)})"
@@ -124,4 +130,4 @@ def _described(raw: str) -> tuple[int, int, str]:
     check_rate(rate_hz, "standard input")
     if not 1 <= channels <= MOST_CHANNELS:
         raise UsageError(f"{channels} channels are not possible; accepted: 1 to {MOST_CHANNELS}")
-    return rate_hz, channels, subtype
+    return rate_hz, channels, encoding

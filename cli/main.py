@@ -16,6 +16,7 @@ from ..core.errors import BackendMissingError, ToolkitError, reason
 from .make.build import build
 from .make.calibrate import calibrate
 from .make.distill import distill
+from .make.pack import pack
 from .make.prepare import prepare
 from .make.search import search
 from .make.train import train
@@ -27,6 +28,7 @@ from .measure.steps import steps
 from .use.corpus import corpus
 from .use.doctor import doctor
 from .use.inspect import inspect
+from .use.listen import listen
 from .use.restore import restore
 from .use.selftest import selftest
 from .use.serve import serve
@@ -39,12 +41,14 @@ app = typer.Typer(
 )
 app.command("restore")(restore)
 app.command("corpus")(corpus)
+app.command("listen")(listen)
 app.command("prepare")(prepare)
 app.command("train")(train)
 app.command("distill")(distill)
 app.command("calibrate")(calibrate)
 app.command("search")(search)
 app.command("build")(build)
+app.command("pack")(pack)
 app.command("evaluate")(evaluate)
 app.command("steps")(steps)
 app.command("bench")(bench)

@@ -51,22 +51,50 @@ def wave(value: Any, sample_rate_hz: Any) -> Array:
     frames as channels at least, and for a rate that no recording has.
     """
     _check_array(value)
-    if not _is_number(sample_rate_hz):
-        raise AudioError(f"the sample rate is {_shown(sample_rate_hz)}; accepted are numbers")
-    check_rate(sample_rate_hz, "the wave")
-    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and told below
-        taken = np.asarray(value, np.float32)
-    if not np.isfinite(taken).all():
-        raise AudioError("the wave holds a sample that is not a finite number")
-    return taken.reshape(len(taken), -1)
+    rate(sample_rate_hz, "the wave")
+    return _finite(value).reshape(len(value), -1)
 
 
-def _check_array(wave: Any) -> None:
+def rate(value: Any, what: str) -> Any:
+    """A sample rate in Hz of any type of number; raises `AudioError` for one of no recording."""
+    if not _is_number(value):
+        raise AudioError(f"the sample rate is {_shown(value)}; accepted are numbers")
+    check_rate(value, what)
+    return value
+
+
+def block(value: Any, channels: int) -> Array:
+    """Some samples of a stream as (n, channels) float32.
+
+    Raises `AudioError` for what is no array of finite floats (n, channels), or (n,) of one channel.
+    """
+    _check_floats(value)
+    if value.shape[1:] != (channels,) and (value.ndim != 1 or channels != 1):
+        raise AudioError(
+            f"the block has shape {value.shape}; accepted is (n, {channels})"
+            + (" or (n,)" if channels == 1 else "")
+        )
+    return _finite(value).reshape(-1, channels)
+
+
+def _check_floats(wave: Any) -> None:
     accepted = "accepted are NumPy arrays of floats with full scale at 1.0"
     if not isinstance(wave, np.ndarray):
         raise AudioError(f"the wave is of type {_type(wave)}; {accepted}")
     if not np.issubdtype(wave.dtype, np.floating):
         raise AudioError(f"the wave is an array of {wave.dtype}; {accepted}")
+
+
+def _finite(wave: Any) -> Array:
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and told below
+        taken = np.asarray(wave, np.float32)
+    if not np.isfinite(taken).all():
+        raise AudioError("the wave holds a sample that is not a finite number")
+    return taken
+
+
+def _check_array(wave: Any) -> None:
+    _check_floats(wave)
     if wave.ndim not in (1, 2) or not wave.size:
         raise AudioError(f"the wave has shape {wave.shape}; accepted are (N,) and (N, channels)")
     if wave.ndim == 2 and wave.shape[1] > wave.shape[0]:
@@ -74,6 +102,13 @@ def _check_array(wave: Any) -> None:
             f"the wave has shape {wave.shape}, more channels than frames; accepted is "
             "(frames, channels), which wave.T makes of (channels, frames)"
         )
+
+
+def count(value: Any, what: str) -> int:
+    """A whole number above 0; raises `UsageError` for everything else."""
+    if (number := whole(value, what)) < 1:
+        raise UsageError(f"the {what} is {number}; accepted are whole numbers above 0")
+    return number
 
 
 def _is_number(value: Any) -> bool:

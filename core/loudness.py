@@ -11,6 +11,7 @@ response of the standard's two filters, so no recursive filter and no state betw
 
 from __future__ import annotations
 
+from collections import deque
 from functools import cache
 
 import numpy as np
@@ -36,13 +37,17 @@ _HIGH_PASS = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621))
 
 
 class LoudnessMeter:
-    """Measures one channel; what it holds grows by one number per 100 ms."""
+    """Measures one channel, or, of an endless one, the last `history_s` seconds.
 
-    def __init__(self, rate_hz: int) -> None:
+    What it holds grows by one number per 100 ms.
+    """
+
+    def __init__(self, rate_hz: int, history_s: float | None = None) -> None:
         self._rate_hz = rate_hz
         self._block, self._hop = round(BLOCK_S * rate_hz), round(HOP_S * rate_hz)
         self._pending: Array = np.zeros(0, np.float32)
-        self._powers: list[float] = []
+        kept = None if history_s is None else round(history_s / HOP_S)
+        self._powers: deque[float] = deque(maxlen=kept)
 
     def add(self, wave: Array) -> None:
         """Take the next samples (n,); any block sizes give the same result."""

@@ -37,6 +37,8 @@ class Manifest:
     artifacts: tuple[Artifact, ...]
     golden: File | None = None
     """Inputs and what the reference made of them, for a proof without torch (`parity.golden`)."""
+    extras: tuple[File, ...] = ()
+    """For whoever brings it into an app: a note, vectors (`export.pack`)."""
 
 
 def save(manifest: Manifest, root: Path) -> None:
@@ -121,7 +123,7 @@ def bytes_of(path: Path) -> int:
 def files(manifest: Manifest) -> set[File]:
     """Every file that the manifest lists."""
     listed = {file for artifact in manifest.artifacts for file in artifact.files}
-    return listed | ({manifest.golden} if manifest.golden else set())
+    return listed | {*manifest.extras} | ({manifest.golden} if manifest.golden else set())
 
 
 def _parsed(path: Path) -> Manifest:

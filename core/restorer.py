@@ -15,7 +15,7 @@ from .chunks import ChunkPlan
 from .family import Host, Options, Runners, accepted_steps
 from .loudness import LoudnessMeter, gain_to
 from .spec import Array, Runner
-from .streams import Restoration
+from .streams import Follower, Latency, Level, Restoration, Stream, latency_of
 from .workers import Workers
 
 Wrap = Callable[[str, Runner], Runner]
@@ -114,12 +114,42 @@ class Restorer:
         `seed` or a `strength` that is not accepted.
         """
         chunk = partial(self._restored, self._options(steps, seed))
-        gains = np.array([self._gain(lufs) for lufs in loudness_lufs], np.float32)
-        share = arguments.share(strength, "strength")
+        level, share = self._fixed(loudness_lufs), arguments.share(strength, "strength")
         restoration = Restoration(
-            chunk, self._plan, len(gains), lambda _: gains, workers=self.workers, strength=share
+            chunk, self._plan, len(loudness_lufs), level, workers=self.workers, strength=share
         )
         return restoration.of(blocks)
+
+    def stream(
+        self,
+        channels: int = 1,
+        *,
+        sample_rate_hz: int | None = None,
+        latency: str | Latency = "quality",
+        loudness_lufs: Sequence[float] | None = None,
+        steps: int | None = None,
+        seed: int = 0,
+        strength: float = 1.0,
+    ) -> Stream:
+        """A stream for a signal that is still being made, at any rate (None: the host's).
+
+        `latency` is `quality`, which gives what the whole signal would, `live`, or one of your own
+        (see `LATENCIES`). The level is
+        that of `loudness_lufs` of each channel, or follows what was heard so far. Raises
+        `UsageError` for values that are not accepted, `AudioError` for a rate that is none.
+        """
+        count = arguments.count(channels, "number of channels")
+        rate_hz = self.host.sample_rate_hz
+        given_hz = rate_hz if sample_rate_hz is None else sample_rate_hz
+        arguments.rate(given_hz, "the stream")
+        level: Level = Follower(self._gain, rate_hz, count)
+        if loudness_lufs is not None:
+            level = self._fixed(loudness_lufs)
+        plan = self._streaming(latency_of(latency))
+        chunk = partial(self._restored, self._options(steps, seed))
+        share = arguments.share(strength, "strength")
+        restoration = Restoration(chunk, plan, count, level, workers=self.workers, strength=share)
+        return Stream(restoration, (given_hz, rate_hz), count, plan)
 
     def accepted_steps(self, steps: int | None) -> int:
         """`steps`, or the default for None; raises `UsageError` for a number not offered."""
@@ -135,6 +165,23 @@ class Restorer:
         key = arguments.whole(seed, "seed")
         noise.key_of(key)  # refuses a bad seed now, before any work
         return Options(self.accepted_steps(steps), key)
+
+    def _fixed(self, loudness_lufs: Sequence[float]) -> Level:
+        gains = np.array([self._gain(lufs) for lufs in loudness_lufs], np.float32)
+        return lambda _: gains
+
+    def _streaming(self, latency: Latency) -> ChunkPlan:
+        whole_s = self.host.context_s
+        before_s = whole_s if latency.before_s is None else latency.before_s
+        after_s = whole_s if latency.after_s is None else latency.after_s
+        return ChunkPlan.of_seconds(
+            rate_hz=self.host.sample_rate_hz,
+            hop=self.host.hop,
+            chunk_s=latency.chunk_s,
+            before_s=before_s,
+            after_s=after_s,
+            fade_s=min(latency.fade_s, after_s),
+        )
 
     def _gain(self, loudness_lufs: float) -> float:
         target_lufs = self.host.loudness_lufs

@@ -1,12 +1,18 @@
-"""A signal on its way through the model: cut, restored by workers, joined."""
+"""A signal on its way through the model: cut, restored by workers, joined; whole or as it comes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from . import arguments
+from .audio import Resampler
 from .chunks import ChunkPlan, Cutter, Joiner, Window
+from .errors import UsageError
+from .loudness import LoudnessMeter
 from .spec import Array
 from .workers import Workers
 
@@ -81,3 +87,88 @@ class Restoration:
             return restored
         given = window.wave[window.skip :][: window.keep]
         return given + self._strength * (restored - given)
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How much is heard before something is said: a setting of streams, in seconds.
+
+    Chunks of `chunk_s` are restored with what lies up to `before_s` before and `after_s` behind
+    them, None for all that the model can make use of.
+    """
+
+    chunk_s: float
+    before_s: float | None
+    after_s: float | None
+    fade_s: float
+
+
+LATENCIES = {
+    "quality": Latency(chunk_s=1.0, before_s=None, after_s=None, fade_s=0.1),
+    "live": Latency(chunk_s=0.06, before_s=0.5, after_s=0.1, fade_s=0.02),
+}
+"""Settings of streams by name: as good as whole files, or soon enough for a conversation."""
+HISTORY_S = 600.0
+"""What a stream that is told no loudness remembers of its level."""
+
+
+def latency_of(setting: str | Latency) -> Latency:
+    """A setting by its name, or itself; raises `UsageError` for another name."""
+    if isinstance(setting, Latency):
+        return setting
+    if setting not in LATENCIES:
+        raise UsageError(f"there is no latency {setting!r}; accepted: {', '.join(LATENCIES)}")
+    return LATENCIES[setting]
+
+
+class Follower:
+    """Gains (channels,) for windows of a signal of unknown loudness, from what was heard so far.
+
+    `gain` is that for a loudness in LUFS.
+    """
+
+    def __init__(self, gain: Callable[[float], float], rate_hz: int, channels: int) -> None:
+        self._gain = gain
+        self._meters = [LoudnessMeter(rate_hz, HISTORY_S) for _ in range(channels)]
+        self._heard = 0
+
+    def __call__(self, window: Window) -> Array:
+        """The gains for the next window."""
+        fresh = window.wave[self._heard - window.begin :]
+        self._heard += len(fresh)
+        for i, meter in enumerate(self._meters):
+            meter.add(fresh[:, i])
+        return np.array([self._gain(m.integrated_lufs()) for m in self._meters], np.float32)
+
+
+class Stream:
+    """Speech restored as it comes: `push` any count of samples, `flush` at the end.
+
+    What goes in has any rate, what comes out that of the model; at one and the same rate, as many
+    samples come out as go in. Memory does not grow with time.
+    """
+
+    def __init__(
+        self, restoration: Restoration, rates_hz: tuple[int, int], channels: int, plan: ChunkPlan
+    ) -> None:
+        self.channels = channels
+        self.sample_rate_hz, self.output_rate_hz = rates_hz
+        self.latency_s = (plan.chunk + plan.after) / self.output_rate_hz
+        """From a sample's coming in to its coming out, beside the time that computing takes."""
+        self._restoration = restoration
+        self._resampler = Resampler(rates_hz[0], channels, rates_hz[1])
+
+    def push(self, samples: Any) -> Array:
+        """Take samples (n,) or (n, channels) of any count, and give those that are finished.
+
+        Raises `AudioError` for what is no array of finite floats with so many channels.
+        """
+        block = arguments.block(samples, self.channels)
+        made = self._restoration.push(self._resampler.push(block))
+        return made.reshape(-1, *samples.shape[1:])
+
+    def flush(self) -> Array:
+        """The rest (m, channels) of the signal, which ends here; one channel as (m,)."""
+        last = self._restoration.push(self._resampler.flush())
+        made = np.concatenate([last, self._restoration.flush()])
+        return made[:, 0] if self.channels == 1 else made

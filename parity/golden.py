@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import families
 from ..core import manifest as bundles
@@ -139,10 +140,15 @@ def _kept(component: Component, outputs: Arrays, share: float) -> Array:
     first = component.outputs[0]
     by_frame = np.moveaxis(outputs[first.name], component.frames_axis(first), 0)
     output = by_frame.reshape(len(by_frame), -1)
-    frames, channels = round(len(output) * share), output.shape[1]
-    count = min(frames, max(2, _KEPT_VALUES // channels))
-    kept: Array = output[np.linspace(0, frames - 1, count).astype(int)]
+    kept: Array = output[kept_frames(*output.shape, share)]
     return kept
+
+
+def kept_frames(frames: int, channels: int, share: float) -> NDArray[np.int64]:
+    """Which frames are kept of an output (frames, channels) whose first `share` holds speech."""
+    spoken = round(frames * share)
+    count = min(spoken, max(2, _KEPT_VALUES // channels))
+    return np.linspace(0, spoken - 1, count).astype(np.int64)
 
 
 def read(path: Path) -> Golden:

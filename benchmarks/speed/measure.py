@@ -10,7 +10,7 @@ from ...core.audio import RATE_HZ
 from ...core.spec import Array
 from ...runtimes.restorer import Restorer
 from . import contest, processes
-from .contest import Asked
+from .contest import Asked, Contestant
 from .profile import profile
 from .scaling import latency, scaling
 
@@ -24,15 +24,18 @@ def measure(
     long_s: float,
     durations_s: Sequence[float] = (),
     profiled: bool = False,
+    beside: Sequence[Contestant] = (),
 ) -> dict[str, Any]:
     """Everything about the bundle below `root` on a wave (N,); raises what its measures raise.
+
+    `beside` take part in the rounds.
 
     Latency, memory and lengths are those of the first backend, precision and number of threads.
     """
     backend, precision, threads = asked.backends[0], asked.precisions[0], asked.threads[0]
     first = Restorer.load(root, backend=backend, precision=precision, threads=threads)
     result = {
-        "rows": contest.rows(list(contest.contestants(root, asked)), wave, runs=runs),
+        "rows": contest.rows([*contest.contestants(root, asked), *beside], wave, runs=runs),
         "latency": latency(first, wave),
         "startup": processes.startup(wave, root, runs=runs),
         "memory": processes.memory(

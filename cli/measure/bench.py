@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,6 +45,9 @@ def bench(
             show_default="none",
         ),
     ] = None,
+    browser: Annotated[
+        bool, typer.Option("--browser", help="The page of `serve` too, in headless Chromium.")
+    ] = False,
     seconds: Annotated[float, typer.Option(min=0.5, max=3600, help="Audio per run.")] = 10.0,
     long_seconds: Annotated[
         float,
@@ -74,6 +78,7 @@ def bench(
     from ...benchmarks.speed.measure import measure
     from ...core.outputs import check_target, write_text
     from ...runtimes.restorer import EMBEDDED_BUNDLE
+    from ...serving.browser import contestants
 
     check_target(report_to)
     check_target(html)
@@ -83,10 +88,12 @@ def bench(
         numbers("--steps", steps) or [None], words(peer),
     )  # fmt: skip
     about: dict[str, Any] = origin(context) | {"model": provenance.model(root)}
-    result = about | measure(
-        root, wave, asked, runs=runs, long_s=long_seconds,
-        durations_s=numbers("--durations", durations), profiled=profile,
-    )  # fmt: skip
+    with ExitStack() as stack:
+        pages = stack.enter_context(contestants(root, asked.threads)) if browser else []
+        result = about | measure(
+            root, wave, asked, runs=runs, long_s=long_seconds,
+            durations_s=numbers("--durations", durations), profiled=profile, beside=pages,
+        )  # fmt: skip
     if html:
         write_text(tables.page(result), html)
     tell(result, lambda: tables.markdown(result), out=report_to, as_json=as_json, quiet=quiet)

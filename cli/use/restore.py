@@ -11,6 +11,8 @@ import typer
 
 from ...core.errors import UsageError
 
+PIPE = Path("-")
+
 
 class Depth(StrEnum):
     """Bits of a sample."""
@@ -62,6 +64,12 @@ def restore(
     stdout: Annotated[
         str, typer.Option(metavar="FORMAT", help="wav, flac, mp3, ... or raw s16 or f32.")
     ] = "wav",
+    latency: Annotated[
+        str | None,
+        typer.Option(
+            metavar="live|quality", help="From pipe to pipe, restore samples as they come."
+        ),
+    ] = None,
     skip_existing: Annotated[
         bool,
         typer.Option("--skip-existing", help="Leave out what an earlier run has made already."),
@@ -96,6 +104,18 @@ def restore(
     from . import restoring
 
     sources, target = _asked(paths, out)
+    if latency is not None:
+        from . import streaming
+
+        if [*sources, target] != [PIPE, PIPE] or mono or keep_rate or as_json:
+            raise UsageError(
+                "--latency is for one stream: hiresldm restore - - --latency live --stdin "
+                "RATE,CHANNELS,ENCODING --stdout s16, without --mono, --keep-rate and --json"
+            )
+        model = Model(bundle, backend, precision, threads)
+        made = streaming.Made(latency, steps, seed, strength)
+        streaming.pipe(model, made, stdin, stdout, quiet=quiet)
+        return
     form = Form(depth=bit_depth.value if bit_depth else None, bitrate_kbps=bitrate)
     request = restoring.Request(
         sources=sources,

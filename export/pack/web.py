@@ -1,17 +1,17 @@
-"""The page that restores in a browser, with a bundle beside it: which files, under which names."""
+"""The page that restores in a browser, a bundle beside it: served, or as files for any host."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from ... import families
 from ...core import manifest as bundles
-from ...core.errors import IntegrityError
+from ...core.manifest import Manifest
+from . import subset
+from .folder import copy, whole
 
 PAGE = Path(__file__).parents[2] / "web"
 """The page as it was built; Node makes it anew from `web/`."""
-FAMILY = "hiresldm"
 FORMAT = "onnx"
 HEADERS: Mapping[str, str] = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -19,7 +19,8 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-"""What a host has to send so that a browser gives the page threads."""
+"""What a host should send: the first two are what a browser wants for threads."""
+_BUNDLE = "bundle"
 
 
 def files(bundle: Path) -> dict[str, Path]:
@@ -27,15 +28,25 @@ def files(bundle: Path) -> dict[str, Path]:
 
     Raises `IntegrityError` for a bundle that is altered, or that the page cannot play.
     """
-    manifest = bundles.load(bundle)
-    bundles.verify(manifest, bundle)
-    family, host = families.of(manifest)
-    if family.name != FAMILY:
-        raise IntegrityError(f"{bundle} is of the family {family.name}; the page plays {FAMILY}")
-    for name in family.names(host):
-        if not any(a.component == name and a.format == FORMAT for a in manifest.artifacts):
-            raise IntegrityError(f"{bundle} holds no {name} as {FORMAT}, which the page needs")
-    artifacts = [a for a in manifest.artifacts if a.format == FORMAT]
-    listed = {bundles.NAME, *(file.path for a in artifacts for file in a.files)}
-    page = {path.relative_to(PAGE).as_posix(): path for path in PAGE.rglob("*") if path.is_file()}
-    return page | {f"bundle/{name}": bundle / name for name in sorted(listed)}
+    manifest = subset.chosen(bundle, FORMAT)
+    read = {bundles.NAME, *(file.path for file in bundles.files(manifest))}
+    return _page() | {f"{_BUNDLE}/{name}": bundle / name for name in sorted(read)}
+
+
+def write(bundle: Path, out: Path, *, precision: str | None, overwrite: bool) -> Manifest:
+    """Write the page and the bundle as static files; raises as `files`, and as `folder.whole`.
+
+    `_headers` names the headers in the form that several hosts of static files read.
+    """
+    manifest = subset.chosen(bundle, FORMAT, precision)
+    with whole(out, overwrite=overwrite) as draft:
+        for name, path in _page().items():
+            copy(path, draft / name)
+        subset.write(manifest, bundle, draft / _BUNDLE)
+        lines = "".join(f"  {name}: {value}\n" for name, value in HEADERS.items())
+        (draft / "_headers").write_text(f"/*\n{lines}", encoding="utf-8")
+    return manifest
+
+
+def _page() -> dict[str, Path]:
+    return {path.relative_to(PAGE).as_posix(): path for path in PAGE.rglob("*") if path.is_file()}

@@ -29,11 +29,12 @@ LIGHTER = {
 }
 """What stands in a command, and what makes it quick."""
 PAGES = ("README.md", *(f"docs/{name}.md" for name in (
-    "restore", "build", "parity", "phone", "quality", "speed", "train", "distill")))  # fmt: skip
+    "restore", "build", "parity", "web", "phone", "quality", "speed", "train",
+    "distill")))  # fmt: skip
 """In the order in which a reader meets them; those of docs/families.md run in tests/families."""
-ELSEWHERE = {"search", "steps", "mixed"}
-"""Words of commands that take minutes on a real model; test_search and test_steps run them on a
-tiny one."""
+ELSEWHERE = {"search", "steps", "mixed", "serve", "--ios", "--android", "--browser"}
+"""Words of commands that take minutes on a real model, or wait for a browser; their own tests run
+them, on a tiny model where that is enough."""
 
 
 def commands() -> list[str]:

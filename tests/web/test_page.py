@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import shutil
 import subprocess
@@ -10,7 +11,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -241,3 +245,37 @@ def test_bundles_that_are_refused(browser: Browser, tmp_path: Path) -> None:
         manifest.write_text(manifest.read_text().replace('"hiresldm"', '"gtcrn"'))
         page.reload()
         says(page, "family is gtcrn; this host plays hiresldm alone", OPEN_MS)
+
+
+def test_static_files_on_any_host_are_isolated_by_the_page_itself(
+    browser: Browser, tmp_path: Path, noisy_path: Path
+) -> None:
+    """A host that sends no header: the service worker does, so threads are there all the same."""
+    site = tmp_path / "site"
+    subprocess.run([sys.executable, "-m", "hiresldm", "pack", "--web", site, "-q"], check=True)
+    handler = partial(QuietHandler, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, browser.new_context() as context:
+        Thread(target=server.serve_forever, daemon=True).start()
+        page = ready(context.new_page(), f"http://localhost:{server.server_port}/")
+        playwright.expect(page.locator("#engine")).to_contain_text("threads")
+        assert page.evaluate("crossOriginIsolated")
+        give(page, noisy_path)
+        says(page, "Restored")
+        server.shutdown()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Files of a folder, and nothing on standard error."""
+
+    def log_message(self, *_: object) -> None:
+        """Stay silent."""
+
+
+def test_bench_times_the_page_beside_the_engines(tmp_path: Path) -> None:
+    out = tmp_path / "bench.json"
+    short = ["--threads", "1", "--runs", "1", "--seconds", "2", "--long-seconds", "2"]
+    command = ["bench", "--browser", *short, "--quiet", "--report", out]
+    subprocess.run([sys.executable, "-m", "hiresldm", *command], check=True)
+    own, page = json.loads(out.read_text())["rows"]
+    assert (own["backend"], page["backend"].split()[0]) == ("ort", "chromium")
+    assert page["rtf"]["median"] > 0 and page["bytes"] > 0

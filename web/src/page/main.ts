@@ -57,11 +57,11 @@ async function restore(name: string, recording: () => Promise<AudioBuffer>): Pro
   await working(`Reading ${name} …`, async () => {
     const given = await recording();
     say(`Restoring ${name} …`);
-    const began = performance.now();
+    const start = performance.now();
     const restored = await restoredOf(given);
-    const tookS = (performance.now() - began) / 1000;
+    const { duration } = performance.measure("restore", { start });
     await show(name, given, restored);
-    return `Restored ${clock(given.duration)} in ${clock(tookS)}.`;
+    return `Restored ${clock(given.duration)} in ${clock(duration / 1000)}.`;
   });
 }
 

@@ -1,0 +1,71 @@
+"""The verb `pack`: what a web host or an app takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..told import tell
+
+if TYPE_CHECKING:
+    from ...core.manifest import Manifest
+
+
+def pack(
+    web_out: Annotated[
+        Path | None, typer.Option("--web", metavar="OUT", help="The page, as static files.")
+    ] = None,
+    ios_out: Annotated[
+        Path | None, typer.Option("--ios", metavar="OUT", help="Core ML and an integration note.")
+    ] = None,
+    android_out: Annotated[
+        Path | None, typer.Option("--android", metavar="OUT", help="ORT format and a note.")
+    ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(envvar="HIRESLDM_BUNDLE", help="Folder of a model.", show_default="built-in"),
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="fp32, fp16, int8, ...", show_default="the bundle's first")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+) -> None:
+    """Pack a model for a web host, for iOS or for Android: files, vectors, an integration note."""
+    from ...core.errors import UsageError
+    from ...export.pack import device, web
+    from ...runtimes.restorer import EMBEDDED_BUNDLE
+
+    root = bundle or EMBEDDED_BUNDLE
+    made: dict[str, Any] = {}
+    if web_out:
+        packed = web.write(root, web_out, precision=precision, overwrite=overwrite)
+        made["web"] = _about(web_out, packed) | {"headers": dict(web.HEADERS)}
+    for name, out in (("ios", ios_out), ("android", android_out)):
+        if out:
+            platform = device.PLATFORMS[name]
+            packed = device.write(platform, root, out, precision=precision, overwrite=overwrite)
+            made[name] = _about(out, packed)
+    if not made:
+        raise UsageError("nothing to pack; name a folder with --web, --ios or --android")
+    tell(made, lambda: _text(made), as_json=as_json, quiet=quiet)
+
+
+def _about(out: Path, packed: Manifest) -> dict[str, Any]:
+    from ...core.manifest import bytes_of
+
+    artifacts = {a.component: f"{a.format} {a.precision}" for a in packed.artifacts}
+    return {"out": str(out), "bytes": bytes_of(out), "components": artifacts}
+
+
+def _text(made: dict[str, Any]) -> str:
+    lines = []
+    for pack in made.values():
+        held = ", ".join(f"{name} ({what})" for name, what in pack["components"].items())
+        lines.append(f"{pack['out']}: {pack['bytes'] / 1e6:.1f} MB: {held}")
+        headers = pack.get("headers", {}).items()
+        lines += [f"  the host should send  {name}: {value}" for name, value in headers]
+    return "\n".join(lines)

@@ -1,0 +1,69 @@
+"""The verb `listen`: from a microphone to a device or a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def listen(
+    out: Annotated[
+        Path | None, typer.Argument(help="File to make.", show_default="the loudspeaker")
+    ] = None,
+    latency: Annotated[
+        str, typer.Option(metavar="live|quality", help="Soon, or as good as whole files.")
+    ] = "live",
+    microphone: Annotated[
+        str | None,
+        typer.Option(help="Number or part of the name.", show_default="the system's own"),
+    ] = None,
+    speaker: Annotated[
+        str | None,
+        typer.Option(help="Number or part of the name.", show_default="the system's own"),
+    ] = None,
+    channels: Annotated[int, typer.Option(min=1, max=8, help="Of the microphone.")] = 1,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="When to stop.", show_default="at Ctrl-C")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Diffusion steps; more is slower.", show_default="best")
+    ] = None,
+    seed: Annotated[int, typer.Option(envvar="HIRESLDM_SEED", help="Seed of the noise.")] = 0,
+    strength: Annotated[
+        float, typer.Option(help="Share of the restored sound, 0 to 1; the rest is as it was.")
+    ] = 1.0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that exists.")
+    ] = False,
+    threads: Annotated[
+        int | None, typer.Option(envvar="HIRESLDM_THREADS", help="CPU threads, for channels.")
+    ] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(envvar="HIRESLDM_BUNDLE", help="Folder of a model.", show_default="built-in"),
+    ] = None,
+    backend: Annotated[str, typer.Option(help="Engine that runs the model.")] = "ort",
+    precision: Annotated[
+        str | None, typer.Option(help="fp32, fp16, int8, ...", show_default="the bundle's first")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print warnings only.")] = False,
+) -> None:
+    """Restore what the microphone hears, while it hears it."""
+    from ...audio.devices import Device, Form
+    from ...runtimes.model import Model
+    from . import streaming
+
+    def device(text: str | None) -> Device:
+        return int(text) if text is not None and text.isdecimal() else text
+
+    streaming.listen(
+        Model(bundle, backend, precision, threads),
+        streaming.Made(latency, steps, seed, strength),
+        Form(channels, device(microphone), device(speaker)),
+        out,
+        seconds=seconds,
+        overwrite=overwrite,
+        quiet=quiet,
+    )

@@ -1,0 +1,62 @@
+"""A bundle for an app: one artifact of each component, vectors, and a note on how to use them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ...core import manifest as bundles
+from ...core.manifest import Manifest
+from ...core.spec import File
+from . import note, subset, vectors
+from .folder import whole
+
+NOTE = "INTEGRATION.md"
+_IOS = """\
+Compile each `.mlpackage` into the app, which Xcode does, and open it as an `MLModel`. Components
+of enumerated lengths may run on the neural engine (`computeUnits = .all`), which computes in half
+precision: compare the vectors there. Those that take any length are meant for the CPU
+(`.cpuOnly`)."""
+_ANDROID = """\
+Open each `.ort` file with ONNX Runtime (`onnxruntime-android`), a session for each component, on
+the CPU, without memory patterns, as lengths vary. A minimal build of ONNX Runtime needs the
+operators below: give the `.config` files to its `--include_ops_by_config`."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Where an app runs: what people call it, what its engine opens, and how that is done."""
+
+    title: str
+    format: str
+    opening: str
+
+
+PLATFORMS: Mapping[str, Platform] = {
+    "ios": Platform("iOS", "coreml", _IOS),
+    "android": Platform("Android", "ort", _ANDROID),
+}
+
+
+def write(
+    platform: Platform, bundle: Path, out: Path, *, precision: str | None, overwrite: bool
+) -> Manifest:
+    """Write the pack into a new folder, whose manifest lists all of it.
+
+    Raises `IntegrityError` for a bundle that is altered or lacks what the platform opens,
+    `BackendMissingError` where the package that reads its files is missing, `UsageError` where
+    `out` exists and is not to be overwritten.
+    """
+    manifest = subset.chosen(bundle, platform.format, precision)
+    with whole(out, overwrite=overwrite) as draft:
+        vectors.write(manifest, bundle, draft)
+        text = note.text(manifest, bundle, platform.title, platform.opening)
+        (draft / NOTE).write_text(text, encoding="utf-8")
+        made = sorted(path for path in draft.rglob("*") if path.is_file())
+        listed = (
+            File(path.relative_to(draft).as_posix(), bundles.sha256_of(path)) for path in made
+        )
+        packed = replace(manifest, extras=tuple(listed))
+        subset.write(packed, bundle, draft)
+    return packed
