@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core import processors
 from ..core.errors import BackendMissingError, IntegrityError, reason
+from ..core.schemes import Precision
 from ..core.spec import Array, Arrays, Artifact, Runner, Shapes
 from .signature import Input, check
 
@@ -20,21 +21,23 @@ SIDE_BY_SIDE = True
 
 _DEVICE = "CPU"
 # Left to itself the engine computes in bfloat16 wherever the CPU has it, and says nothing.
-_PRECISION = "f32"
+_PRECISION, _ROUGH = "f32", "bf16"
 # Beside integer weights the engine rounds what they are multiplied with, in groups of this many
 # values, which is judged by ear like the weights. Pinned, lest a release change it.
 _ROUNDED_GROUP = 32
 
 
 def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
-    """Compile the IR below `root` in float32, for `threads` calls at once (as `compiled`).
+    """Compile the IR below `root`, in bfloat16 where that is its precision, else in float32.
 
-    Raises `BackendMissingError` without openvino or where it will not compute in float32,
-    `IntegrityError` for a file it cannot open; the runner raises `UsageError` for inputs that do
-    not fit the graph, and makes callers beyond `threads` take turns.
+    `threads` calls may run at once (as `compiled`). Raises `BackendMissingError` without openvino
+    or where it will not compute so, `IntegrityError` for a file it cannot open; the runner raises
+    `UsageError` for inputs that do not fit the graph, and makes callers beyond `threads` take
+    turns.
     """
     count = threads or processors.usable()
-    model = _opened(root / artifact.path, count)
+    precision = _ROUGH if artifact.precision == Precision.BF16 else _PRECISION
+    model = _opened(root / artifact.path, count, precision)
     expected = [_declared(port) for port in model.inputs]
     outputs = [port.get_any_name() for port in model.outputs]
     idle: SimpleQueue[Any] = SimpleQueue()
@@ -98,14 +101,14 @@ def _core(engine: Any) -> Any:
     return engine.Core()
 
 
-def compiled(model: Any, threads: int = 1) -> Any:
-    """A model, or the path of one, compiled for float32 and `threads` calls at once.
+def compiled(model: Any, threads: int = 1, precision: str = _PRECISION) -> Any:
+    """A model, or the path of one, compiled for a precision and `threads` calls at once.
 
     Each computes on one thread, so that the result does not depend on their number. Raises
     RuntimeError for what cannot be opened and `BackendMissingError` without openvino.
     """
     hints: dict[str, Any] = {
-        "INFERENCE_PRECISION_HINT": _PRECISION,
+        "INFERENCE_PRECISION_HINT": precision,
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": _ROUNDED_GROUP,
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": threads,
@@ -113,22 +116,22 @@ def compiled(model: Any, threads: int = 1) -> Any:
     return core().compile_model(model, _DEVICE, hints)
 
 
-def _opened(path: Path, threads: int) -> Any:
+def _opened(path: Path, threads: int, precision: str = _PRECISION) -> Any:
     try:
-        model = compiled(path, threads)
+        model = compiled(path, threads, precision)
     except RuntimeError as error:
         said = reason(error, path)
         raise IntegrityError(f"{path} cannot be opened by openvino: {said}") from error
-    _refuse_fallback(model, path)
+    _refuse_fallback(model, path, precision)
     return model
 
 
-def _refuse_fallback(model: Any, path: Path) -> None:
+def _refuse_fallback(model: Any, path: Path, wanted: str) -> None:
     precision = model.get_property("INFERENCE_PRECISION_HINT").get_type_name()
     devices = model.get_property("EXECUTION_DEVICES")
-    if precision != _PRECISION or devices != [_DEVICE]:
+    if precision != wanted or devices != [_DEVICE]:
         raise BackendMissingError(
-            f"openvino runs {path} in {precision} on {devices}, not in {_PRECISION} on {_DEVICE}"
+            f"openvino runs {path} in {precision} on {devices}, not in {wanted} on {_DEVICE}"
         )
 
 

@@ -42,7 +42,9 @@ def build(
     ] = "onnx",
     precisions: Annotated[
         str,
-        typer.Option(metavar=NAMES, help="Of fp32, fp16, int8, int4, w8a8, mixed, pal6, pal4."),
+        typer.Option(
+            metavar=NAMES, help="Of fp32, fp16, bf16, int8, int4, w8a8, mixed, pal6, pal4."
+        ),
     ] = "fp32",
     components: Annotated[
         str, typer.Option(metavar=NAMES, help="Components to export.", show_default="all")

@@ -32,7 +32,7 @@ from .roundtrip import check_floats, check_integers
 from .tracing import TRANSPOSED, strip_names, trace
 
 FORMAT = "onnx"
-PRECISIONS = tuple(kind for kind, scheme in SCHEMES.items() if not scheme.palette)
+PRECISIONS = tuple(kind for kind, scheme in SCHEMES.items() if not scheme.palette | scheme.bfloat16)
 FP32_BITS = 16
 """A weight of an fp32 component takes this much on disk: it lies in the checkpoint, as fp16."""
 SLACK = {Precision.FP16: 2.0**-11}

@@ -1,6 +1,7 @@
 """OpenVINO IR: one `.xml` and one `.bin` per component, converted from its ONNX graph.
 
 fp16, int8, int4 and mixed are stored weights; what the graph computes with is the device's choice.
+bf16 is the file of fp16, computed in bfloat16 where the CPU has it.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def export(job: ExportJob) -> Artifact:
     if job.quantized:
         _narrow(model)
     draft = job.out / f"{job.component.name}.draft.xml"
-    openvino.save_model(model, draft, compress_to_fp16=job.precision is Precision.FP16)
+    openvino.save_model(
+        model, draft, compress_to_fp16=job.precision in (Precision.FP16, Precision.BF16)
+    )
     # In w8a8 they are NNCF's own, smoothed and rounded anew: the gate of the build judges them.
     if job.precision is not Precision.W8A8:
         check_integers(draft, read_integers(draft), job.quantized)

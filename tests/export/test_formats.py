@@ -18,9 +18,12 @@ from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes import on_mil, on_openvino, on_ort, on_torch
 
 FRAMES = 64
+has_bfloat16 = "BF16" in on_openvino.core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+needs_bfloat16 = pytest.mark.skipif(not has_bfloat16, reason="this CPU has no bfloat16")
 FLOORS = [
     (Precision.FP32, 90.0, 1.1),
     (Precision.FP16, 45.0, 0.55),
+    pytest.param(Precision.BF16, 30.0, 0.55, marks=needs_bfloat16),
     (Precision.INT8, 30.0, 0.30),
     (Precision.INT4, 10.0, 0.20),
     (Precision.W8A8, 30.0, 0.30),
@@ -61,7 +64,7 @@ def test_files_of_all_formats_hold_the_integers_that_were_made_once(
             np.testing.assert_array_equal(weight.integers, held[name])
 
 
-def test_static_onnx_holds_the_same_integers_and_computes_edges_in_float(
+def test_static_onnx_holds_the_same_integers_and_computes_boundary_layers_in_float(
     embedded: Model, encoder: Component, tmp_path: Path
 ):
     made = job(embedded, encoder, Precision.W8A8, tmp_path)

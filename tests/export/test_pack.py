@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from hiresldm.families.hiresldm.model import Model
 from hiresldm.parity import golden
 from hiresldm.parity.rows import PIPELINE
 
+WEB = Path(__file__).parents[2] / "web"
 FORMATS = {"ios": "coreml", "android": "ort"}
 
 
@@ -85,6 +88,21 @@ def test_vectors_are_the_golden_ones_and_the_note_tells_of_this_bundle(
     front = {**packed.host["front"], "loudness_lufs": -23.0}
     other = replace(packed, host={**packed.host, "front": front})
     assert "to -23 LUFS" in note.text(other, out, about.title, about.opening)
+
+
+@pytest.mark.skipif(
+    not (WEB / "node_modules").is_dir(),
+    reason="the page's packages are not installed: npm ci --prefix web",
+)
+def test_a_host_that_is_not_python_plays_the_pack(bundle: Path, tmp_path: Path) -> None:
+    """TypeScript on ONNX Runtime's WebAssembly, by manifest and vectors alone."""
+    out = tmp_path / "pack"
+    assert run("pack", "--android", out, "--bundle", bundle) == 0
+    command = ["npm", "test", "--prefix", WEB, "--", "tests/pack.test.ts"]
+    env = os.environ | {"HIRESLDM_PACK": str(out)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stdout[-4000:]
+    assert "1 passed" in done.stdout
 
 
 def values(out: Path, told: dict) -> np.ndarray:

@@ -63,7 +63,9 @@ def address() -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     with playwright.sync_playwright() as driver:
         media = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *media])
+        plain = "--host-resolver-rules=MAP pocket.test 127.0.0.1"
+        args = ["--no-sandbox", plain, *media]
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=args)
         yield opened
         opened.close()
 
@@ -181,8 +183,32 @@ def test_what_is_no_speech(page: Page, tmp_path: Path) -> None:
     assert np.abs(saved(page, tmp_path)).max() > 0
 
 
+def test_the_device_checks_itself_with_the_golden_vectors(page: Page) -> None:
+    page.get_by_role("button", name="Check this device").click()
+    says(page, "This device computes what PyTorch computed")
+    told = page.locator("#status").inner_text()
+    assert min(map(float, re.findall(r"(\d+) dB", told))) > 60
+
+
+def test_an_address_without_https_is_told(browser: Browser, address: str) -> None:
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(address.replace("localhost", "pocket.test"))
+        says(page, "by https or at localhost alone", OPEN_MS)
+
+
+def most_megabytes(browser: Browser | None) -> float:
+    """The largest peak of resident memory of a process that shows a page."""
+    assert browser
+    session = browser.new_browser_cdp_session()
+    found = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    shown = [Path(f"/proc/{one['id']}/status") for one in found if one["type"] == "renderer"]
+    peaks = [re.search(r"VmHWM:\s+(\d+) kB", path.read_text()) for path in shown]
+    return max(int(peak[1]) for peak in peaks if peak) / 1e3
+
+
 def test_a_long_file_leaves_the_page_free(page: Page, tmp_path: Path, noisy: Array) -> None:
-    """Ten minutes of stereo: no task over 200 ms on the page's thread, and cancel acts at once."""
+    """Ten minutes of stereo: memory is bounded, no task over 200 ms, and cancel acts at once."""
     stereo = np.tile(noisy, 120)[: 600 * RATE_HZ, None].repeat(2, axis=1)
     soundfile.write(tmp_path / "long.flac", stereo, RATE_HZ)
     page.evaluate(
@@ -199,6 +225,8 @@ def test_a_long_file_leaves_the_page_free(page: Page, tmp_path: Path, noisy: Arr
     while not float(bar.evaluate("(bar) => bar.value")) > 0.01 and time.monotonic() < deadline:
         page.wait_for_timeout(250)
     assert 0.01 < float(bar.evaluate("(bar) => bar.value")) < 1
+    # The engine's 400 MB; what came in and what comes out, 460; chunks and what is decoded at once.
+    assert 500 < most_megabytes(page.context.browser) < 1400
     began = time.monotonic()
     page.get_by_role("button", name="Cancel").click()
     says(page, "Cancelled")

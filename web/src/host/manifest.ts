@@ -57,10 +57,10 @@ export async function parseManifest(text: string): Promise<Manifest> {
   return manifest;
 }
 
-/** The first artifact of a component in a format; throws an IntegrityError where there is none. */
-export function pick(manifest: Manifest, component: string, format: string): Artifact {
-  const found = manifest.artifacts.find((one) => one.component === component && one.format === format);
-  if (!found) throw new IntegrityError(`the bundle holds no ${component} as ${format}`);
+/** The first artifact of a component in one of these formats; throws an IntegrityError where there is none. */
+export function pick(manifest: Manifest, component: string, formats: readonly string[]): Artifact {
+  const found = manifest.artifacts.find((one) => one.component === component && formats.includes(one.format));
+  if (!found) throw new IntegrityError(`the bundle holds no ${component} as ${formats.join(" or ")}`);
   return found;
 }
 

@@ -13,7 +13,7 @@ export class Restorer {
   private readonly plan: ChunkPlan;
 
   constructor(
-    private readonly run: Runners, readonly host: Host, private readonly lengths: readonly number[] = [],
+    readonly run: Runners, readonly host: Host, private readonly lengths: readonly number[] = [],
     chunkS = CHUNK_S,
   ) {
     const { sample_rate_hz, latent_hop } = host.values.front;
@@ -22,11 +22,11 @@ export class Restorer {
     this.plan = planOf(sample_rate_hz, latent_hop, { chunk_s, context_s: CONTEXT_S, fade_s: FADE_S });
   }
 
-  /** Blocks of one restored channel, at the level of the `length` samples that `read` gives. */
-  async *channel(length: number, read: Read, options: Partial<Options> = {}): AsyncGenerator<Float32Array> {
+  /** Blocks of one restored channel, at the level of the `length` samples that `read` gives: `lufs` (see `loudness`). */
+  async *channel(length: number, read: Read, lufs: number, options: Partial<Options> = {}): AsyncGenerator<Float32Array> {
     const { front, default_steps } = this.host.values;
     const chosen = { steps: options.steps ?? default_steps, seed: options.seed ?? 0 };
-    const gain = gainTo(front.loudness_lufs, await loudness(length, read, front.sample_rate_hz));
+    const gain = gainTo(front.loudness_lufs, lufs);
     const levelled: Read = async (begin, end) => scaled(await read(begin, end), gain);
     const apply = (wave: Float32Array, first: number) => this.padded(wave, first, chosen);
     for await (const block of chunked(length, levelled, this.plan, apply)) yield scaled(block, 1 / gain);

@@ -8,6 +8,7 @@ export class Drawing {
   private image: ImageBitmap | undefined;
   private picture: Picture | undefined;
   private place = 0;
+  private peak = 1;
 
   /** `sought` is called with the share of the length that was clicked at. */
   constructor(private readonly canvas: HTMLCanvasElement, sought: (share: number) => void) {
@@ -15,7 +16,9 @@ export class Drawing {
     new ResizeObserver(() => this.draw()).observe(canvas);
   }
 
-  async show(picture: Picture): Promise<void> {
+  /** Shows a picture; a sample of `peak` reaches the edge of the waveform. */
+  async show(picture: Picture, peak: number): Promise<void> {
+    this.peak = peak;
     this.image = await createImageBitmap(new ImageData(picture.pixels, picture.columns, picture.rows));
     this.picture = picture;
     this.draw();
@@ -44,7 +47,7 @@ export class Drawing {
     const columns = peaks.length / 2;
     context.fillStyle = WAVE;
     for (let i = 0; i < columns; i++) {
-      const [low, high] = [peaks[2 * i]!, peaks[2 * i + 1]!].map((value) => Math.max(-1, Math.min(1, value)));
+      const [low, high] = [peaks[2 * i]!, peaks[2 * i + 1]!].map((value) => value / this.peak);
       const y = ((1 - high!) / 2) * height;
       context.fillRect((i * width) / columns, y, Math.max(1, width / columns), Math.max(1, ((high! - low!) / 2) * height));
     }

@@ -8,8 +8,11 @@ import { decoded, Microphone } from "./recording.ts";
 import { RATE_HZ, shared } from "./sound.ts";
 
 const element = <T extends HTMLElement = HTMLElement>(id: string) => document.getElementById(id) as T;
-const [file, record, play, cancel, save] = ["file", "record", "play", "cancel", "save"].map((id) => element<HTMLButtonElement>(id)) as
-  [HTMLButtonElement, HTMLButtonElement, HTMLButtonElement, HTMLButtonElement, HTMLButtonElement];
+const button = (id: string) => element<HTMLButtonElement>(id);
+const file = element<HTMLInputElement>("file");
+const [record, play, cancel, save, check] = [button("record"), button("play"), button("cancel"), button("save"), button("check")];
+/** What waits while the engine is at work. */
+const waiting = [file, record, save, check];
 const [position, strength] = [element<HTMLInputElement>("position"), element<HTMLInputElement>("strength")];
 const progress = element<HTMLProgressElement>("progress");
 
@@ -38,14 +41,14 @@ async function working(said: string, task: () => Promise<string>): Promise<void>
   say(said);
   progress.value = 0;
   element("working").hidden = false;
-  for (const button of [file, record, save]) button.disabled = true;
+  for (const control of waiting) control.disabled = true;
   try {
     say(await task());
   } catch (error) {
     say(error instanceof Cancelled ? "Cancelled." : String((error as Error).message), !(error instanceof Cancelled));
   } finally {
     element("working").hidden = true;
-    for (const button of [file, record, save]) button.disabled = false;
+    for (const control of waiting) control.disabled = false;
   }
 }
 
@@ -58,38 +61,37 @@ async function restore(name: string, recording: () => Promise<AudioBuffer>): Pro
     const given = await recording();
     say(`Restoring ${name} …`);
     const start = performance.now();
-    const restored = await restoredOf(given);
+    const { restored, levels } = await restoredOf(given);
     const { duration } = performance.measure("restore", { start });
-    await show(name, given, restored);
+    await show(name, given, restored, levels);
     return `Restored ${clock(given.duration)} in ${clock(duration / 1000)}.`;
   });
 }
 
-function restoredOf(given: AudioBuffer): Promise<AudioBuffer> {
+/** The restored sound, and the loudness in LUFS before and after. */
+function restoredOf(given: AudioBuffer): Promise<{ restored: AudioBuffer; levels: [number, number] }> {
   const { length, numberOfChannels } = given;
   const restored = new AudioBuffer({ length, numberOfChannels, sampleRate: RATE_HZ });
   return engine.run(async (api) => {
-    await api.restore(shared(given), proxy(async (channel, begin, block) => {
+    const levels = await api.restore(shared(given), proxy(async (channel, begin, block) => {
       restored.copyToChannel(block as Float32Array<ArrayBuffer>, channel, begin);
       progress.value = (channel + (begin + block.length) / length) / numberOfChannels;
     }));
-    return restored;
+    return { restored, levels };
   });
 }
 
-async function show(name: string, given: AudioBuffer, restored: AudioBuffer): Promise<void> {
+async function show(name: string, given: AudioBuffer, restored: AudioBuffer, levels: [number, number]): Promise<void> {
   const buffers = [given, restored] as const;
-  const [levels, pictures] = await engine.run(async (api) => {
-    const both = await Promise.all(buffers.map((buffer) => api.loudness(shared(buffer))));
-    return [both, await Promise.all(buffers.map((buffer) => api.picture(shared(buffer))))];
-  });
-  const player = new Player(buffers, [levels[0]!, levels[1]!], ended);
+  const pictures = await engine.run((api) => Promise.all(buffers.map((buffer) => api.picture(shared(buffer)))));
+  const player = new Player(buffers, levels, follow);
   result = { name, given, restored, player };
   position.max = String(player.durationS);
   element<HTMLInputElement>("after").checked = true;
   player.setStrength(strength.valueAsNumber / 100);
   element("result").hidden = false;
-  await Promise.all(drawings.map((drawing, i) => drawing.show(pictures[i]!)));
+  const peak = pictures.reduce((most, { peaks }) => peaks.reduce((a, b) => Math.max(a, Math.abs(b)), most), 1e-3);
+  await Promise.all(drawings.map((drawing, i) => drawing.show(pictures[i]!, peak)));
   seek(0);
 }
 
@@ -108,12 +110,7 @@ function follow(): void {
   element("time").textContent = `${clock(player.position)} / ${clock(player.durationS)}`;
   drawings.forEach((drawing) => drawing.at(player.position / player.durationS));
   play.textContent = player.playing ? "Pause" : "Play";
-  play.ariaPressed = String(player.playing);
   if (player.playing) requestAnimationFrame(follow);
-}
-
-function ended(): void {
-  follow();
 }
 
 function clock(seconds: number): string {
@@ -133,6 +130,15 @@ async function saved(): Promise<string> {
   return `Saved ${link.download}.${attenuated}`;
 }
 
+/** Whether this device computes what was computed when the bundle was made. */
+async function checked(): Promise<string> {
+  const verdicts = await engine.run((api) => api.check());
+  const told = verdicts.map(({ name, snrDb }) => `${name} ${snrDb.toFixed(0)} dB`).join(", ");
+  const wrong = verdicts.find(({ snrDb, floorDb }) => !(snrDb >= floorDb));
+  if (wrong) throw new Error(`This device does not compute what PyTorch computed: ${told}; ${wrong.floorDb} dB are asked of ${wrong.name}.`);
+  return `This device computes what PyTorch computed (signal to difference: ${told}).`;
+}
+
 async function recordOrStop(): Promise<void> {
   const open = microphone;
   microphone = undefined;
@@ -146,7 +152,7 @@ async function recordOrStop(): Promise<void> {
     }
   }
   record.textContent = microphone ? "Stop" : "Record";
-  record.ariaPressed = String(Boolean(microphone));
+  record.classList.toggle("primary", Boolean(microphone));
 }
 
 function take(given: File | null | undefined): void {
@@ -154,10 +160,9 @@ function take(given: File | null | undefined): void {
 }
 
 function listen(): void {
-  const input = file as unknown as HTMLInputElement;
-  input.addEventListener("change", () => {
-    take(input.files?.[0]);
-    input.value = "";
+  file.addEventListener("change", () => {
+    take(file.files?.[0]);
+    file.value = "";
   });
   const drop = element("drop");
   document.addEventListener("dragover", (event) => {
@@ -173,6 +178,7 @@ function listen(): void {
   record.addEventListener("click", () => void recordOrStop());
   cancel.addEventListener("click", () => engine.cancel());
   save.addEventListener("click", () => void working("Writing …", saved));
+  check.addEventListener("click", () => void working("Checking …", checked));
   play.addEventListener("click", () => {
     if (result?.player.playing) result.player.pause();
     else result?.player.play();
@@ -193,7 +199,9 @@ async function started(): Promise<void> {
   await offline();
   await working("Loading the model …", async () => {
     await engine.run(async () => {});
-    element("engine").textContent = `Computed here, on ${engine.threads} ${engine.threads === 1 ? "thread" : "threads"}. The page works offline.`;
+    const threads = engine.threads === 1 ? "one thread" : `${engine.threads} threads`;
+    const offline = navigator.serviceWorker.controller ? " The page works offline." : "";
+    element("engine").textContent = `Computed here, on ${threads}.${offline}`;
     return "Ready.";
   });
   take(await sharedFile());

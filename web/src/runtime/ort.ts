@@ -4,6 +4,9 @@ import { COMPONENTS, Host, type Runner, type Runners, type Tensor } from "../hos
 import { type Artifact, type Load, type Manifest, pick } from "../host/manifest.ts";
 import { Restorer } from "../host/restorer.ts";
 
+/** Of the artifacts that it opens, the one that bundles have beside the other first. */
+export const FORMATS = ["onnx", "ort"];
+
 /**
  * The restorer of a bundle. Files are loaded one after another; `opened` hears the
  * share that is ready. More than one thread needs a page that is isolated from other origins.
@@ -13,7 +16,7 @@ export async function open(
 ): Promise<Restorer> {
   ort.env.wasm.numThreads = threads;
   const runners: Record<string, Runner> = {};
-  const chosen = COMPONENTS.map((name) => pick(manifest, name, "onnx"));
+  const chosen = COMPONENTS.map((name) => pick(manifest, name, FORMATS));
   for (const [i, artifact] of chosen.entries()) {
     runners[artifact.component] = await runner(artifact, load);
     opened((i + 1) / chosen.length);
@@ -23,7 +26,9 @@ export async function open(
 
 async function runner(artifact: Artifact, load: Load): Promise<Runner> {
   const data = [];
-  for (const file of artifact.data) data.push({ path: file.path, data: new Uint8Array(await load(file)) });
+  // Beside a file of ORT format lies only the list of operators that a minimal engine needs.
+  const needed = artifact.format === "onnx" ? artifact.data : [];
+  for (const file of needed) data.push({ path: file.path, data: new Uint8Array(await load(file)) });
   const session = await ort.InferenceSession.create(new Uint8Array(await load(artifact)), {
     executionProviders: ["wasm"],
     externalData: data,
