@@ -35,9 +35,14 @@ class _Cleaner:
 
 
 def outcomes(
-    worker: Worker, clips: Iterable[Clip], *, address: str, count: int, gpus: float = 0.0
+    worker: Worker,
+    clips: Iterable[Clip],
+    *,
+    address: str,
+    count: int | None = None,
+    gpus: float = 0.0,
 ) -> Iterator[Outcome]:
-    """What becomes of the clips as they end, by up to `count` workers of the cluster.
+    """What becomes of the clips as they end, by up to `count` workers of the cluster (None: all).
 
     Each takes a CPU, or `gpus` of a GPU. Raises ConnectionError where no cluster answers.
     """
@@ -52,12 +57,18 @@ def outcomes(
             _Cleaner,
             fn_constructor_args=(worker,),
             batch_size=BATCH,
-            compute=ActorPoolStrategy(min_size=1, max_size=count),
+            compute=ActorPoolStrategy(min_size=1, max_size=count or _room(gpus)),
             num_cpus=0 if gpus else 1,
             num_gpus=gpus,
         )
         for row in told.iter_rows():
             yield pickle.loads(row[_COLUMN])  # noqa: S301 - from a worker of this run
+
+
+def _room(gpus: float) -> int:
+    """As many workers as the cluster has room for now."""
+    own = ray.cluster_resources().get("GPU" if gpus else "CPU", 1.0)  # type: ignore[no-untyped-call]
+    return max(1, int(own / (gpus or 1.0)))
 
 
 def _batch(items: Iterable[object]) -> dict[str, Any]:

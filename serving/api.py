@@ -31,11 +31,11 @@ _SHUTDOWN_S = 30
 
 
 def application(
-    whole: Restorer, live: Restorer, limits: Limits, *, token: str | None = None, is_local: bool
+    restorer: Restorer, limits: Limits, *, token: str | None = None, is_local: bool
 ) -> Starlette:
-    """The service over two restorers of one model: of recordings, and of live streams."""
+    """The service over one restorer."""
     figures = Figures()
-    recordings, streams = Recordings(whole, limits, figures), Streams(live, limits, figures)
+    recordings, streams = Recordings(restorer, limits, figures), Streams(restorer, limits, figures)
 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok", "recordings": recordings.work.inside})
@@ -74,12 +74,10 @@ def bound(host: str, port: int, token: str | None) -> socket.socket:
         raise UsageError(f"{host} port {port} cannot be served: {reason(error)}") from error
 
 
-def serve(
-    taken: socket.socket, whole: Restorer, live: Restorer, limits: Limits, token: str | None
-) -> None:
+def serve(taken: socket.socket, restorer: Restorer, limits: Limits, token: str | None) -> None:
     """Serve until a signal; what is in work then is finished."""
     is_local = is_loopback(taken.getsockname()[0])
-    app = application(whole, live, limits, token=token, is_local=is_local)
+    app = application(restorer, limits, token=token, is_local=is_local)
     config = uvicorn.Config(
         app,
         http=_PatientProtocol,

@@ -11,6 +11,7 @@ from ..audio.writer import Form
 from ..core import arguments
 from ..core.audio import check_rate
 from ..core.errors import UsageError
+from ..core.streams import LATENCIES
 
 ENCODINGS = {"s16": "<i2", "f32": "<f4"}
 """Samples of live streams, little-endian, channels interleaved."""
@@ -24,6 +25,7 @@ class Live:
     rate_hz: int
     channels: int
     encoding: str
+    latency: str
     steps: int | None
     seed: int
 
@@ -47,7 +49,7 @@ def file_asked(query: Mapping[str, str]) -> tuple[Wanted, str]:
 
 def live_asked(query: Mapping[str, str]) -> Live:
     """What kind of stream comes; raises `UsageError`, and `AudioError` for a rate that is none."""
-    _check_names(query, ("rate", "channels", "encoding", "steps", "seed"))
+    _check_names(query, ("rate", "channels", "encoding", "latency", "steps", "seed"))
     rate_hz, channels = _whole(query, "rate"), _whole(query, "channels") or 1
     encoding = query.get("encoding", "s16")
     if rate_hz is None:
@@ -57,7 +59,11 @@ def live_asked(query: Mapping[str, str]) -> Live:
         raise UsageError(
             f"accepted are 1 to {MOST_CHANNELS} channels and the encodings {', '.join(ENCODINGS)}"
         )
-    return Live(rate_hz, channels, encoding, _whole(query, "steps"), _whole(query, "seed") or 0)
+    latency = query.get("latency", "quality")
+    if latency not in LATENCIES:
+        raise UsageError(f"latency is {latency[:40]!r}; accepted: {', '.join(LATENCIES)}")
+    steps, seed = _whole(query, "steps"), _whole(query, "seed") or 0
+    return Live(rate_hz, channels, encoding, latency, steps, seed)
 
 
 def _check_names(query: Mapping[str, str], known: tuple[str, ...]) -> None:

@@ -1,24 +1,18 @@
-"""GET /stream: samples in and restored samples out over a WebSocket, while they come.
-
-The level is measured over the first `HEARD_S`, and a chunk is restored once it is whole with what
-follows it, so that the result comes seconds after the sound.
-"""
+"""GET /stream: samples in and restored samples out over a WebSocket, while they come."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ..core.audio import resample
 from ..core.errors import AudioError, ToolkitError
-from ..core.restorer import Restorer, measure
+from ..core.restorer import Restorer
 from ..core.spec import Array
 from .asked import ENCODINGS, Live, live_asked
 from .figures import Figures
@@ -26,8 +20,6 @@ from .guard import deny, told
 from .limits import Limits
 
 T = TypeVar("T")
-CHUNK_S = 1.0
-HEARD_S = 2.0
 END = "end"
 """The text by which a client says that no more will come."""
 _POLICY, _GONE_WRONG = 1008, 1011
@@ -36,18 +28,20 @@ _AHEAD = 8
 
 
 def restored(restorer: Restorer, blocks: Iterable[Array], asked: Live) -> Iterator[Array]:
-    """Blocks (n, channels) as they come to restored blocks (m, channels) at the model's rate."""
-    rate_hz = restorer.host.sample_rate_hz
-    coming = resample(blocks, asked.rate_hz, asked.channels, rate_hz)
-    heard, count = [], 0
-    for block in coming:
-        heard.append(block)
-        count += len(block)
-        if count >= HEARD_S * rate_hz:
-            break
-    loudness_lufs = measure(heard, asked.channels, rate_hz)
-    every = chain(heard, coming)
-    yield from restorer.restored(every, loudness_lufs, steps=asked.steps, seed=asked.seed)
+    """Blocks (n, channels) as they come to restored blocks at the model's rate, as they are done.
+
+    Raises as `Restorer.stream` does, on the first block.
+    """
+    stream = restorer.stream(
+        asked.channels,
+        sample_rate_hz=asked.rate_hz,
+        latency=asked.latency,
+        steps=asked.steps,
+        seed=asked.seed,
+    )
+    for block in blocks:
+        yield stream.push(block)
+    yield stream.flush()
 
 
 class Streams:

@@ -72,7 +72,7 @@ class Recordings:
         return FileResponse(made, headers=headers)
 
     async def _received(self, request: Request, given: Path) -> bool:
-        """Whether the body is within its bound; raises `AudioError` where it comes too slowly."""
+        """Whether the body is within its bound; raises `LateError` where it comes too slowly."""
         count = 0
         try:
             async with asyncio.timeout(self._limits.body_s):

@@ -40,7 +40,7 @@ def corpus(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes, or workers of Ray.", show_default="cores"),
+        typer.Option(min=1, help="Processes, or workers of Ray.", show_default="all cores"),
     ] = None,
     ray: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Ray cluster to work on; auto finds it.")
@@ -80,7 +80,6 @@ def corpus(
     """
     from ...audio.files import Wanted
     from ...audio.writer import Form
-    from ...core.processors import usable
     from ...corpus import layouts
     from ...corpus.cleaning import Cleaning
     from ...corpus.journal import Journal, spool_of
@@ -100,7 +99,7 @@ def corpus(
     sink = layouts.sink_of(chosen, out.absolute())
     settings = {"model": model.key, "layout": chosen, "in": str(given.absolute()), **asdict(how)}
     worker = Worker(model, how, spool_of(out.absolute()))
-    runner = _runner(worker, workers or usable(), ray, gpus)
+    runner = _runner(worker, workers, ray, gpus)
     journal = Journal(out.absolute(), settings)
     with counting("clips", total=None, quiet=quiet) as advance:
         summary = run(
@@ -109,11 +108,12 @@ def corpus(
     _tell(summary, out, as_json=as_json, quiet=quiet)
 
 
-def _runner(worker: Worker, count: int, address: str | None, gpus: float) -> Runner:
+def _runner(worker: Worker, count: int | None, address: str | None, gpus: float) -> Runner:
     if address is None:
+        from ...core.processors import usable
         from ...corpus import on_processes
 
-        return partial(on_processes.outcomes, worker, count=count)
+        return partial(on_processes.outcomes, worker, count=count or usable())
     from ...corpus import on_ray
 
     def outcomes(clips: Iterable[Clip]) -> Iterator[Outcome]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -122,13 +121,11 @@ def _api(
 ) -> None:
     from ...runtimes.restorer import Restorer
     from ...serving import api
-    from ...serving.live import CHUNK_S
 
     with api.bound(*address, token) as taken:
-        load = partial(Restorer.load, bundle, backend=backend, precision=precision, threads=1)
-        whole, live = load(), load(chunk_s=CHUNK_S)
+        restorer = Restorer.load(bundle, backend=backend, precision=precision, threads=1)
         _tell(address[0], taken.getsockname()[1], quiet=quiet)
-        api.serve(taken, whole, live, limits, token)
+        api.serve(taken, restorer, limits, token)
 
 
 def _tell(host: str, port: int, *, quiet: bool) -> None:

@@ -26,8 +26,6 @@ from hiresldm.cli.main import main
 from hiresldm.core.metrics import snr_db
 from hiresldm.core.spec import Array
 from hiresldm.runtimes.restorer import Restorer
-from hiresldm.serving.asked import Live
-from hiresldm.serving.live import CHUNK_S, restored
 
 RATE_HZ = 48_000
 
@@ -183,11 +181,10 @@ def test_a_stream_gives_as_much_as_it_is_given(service: Service, noisy: Array) -
             return np.frombuffer(b"".join([bytes(block) async for block in live]), "<i2")
 
     made = asyncio.run(through()).astype(np.float32) / 2**15
-    blocks = [(given.astype(np.float32) / 2**15)[:, None]]
-    direct = restored(
-        Restorer.load(threads=1, chunk_s=CHUNK_S), blocks, Live(RATE_HZ, 1, "s16", None, 0)
-    )
-    assert len(made) == len(given) and snr_db(np.concatenate(list(direct))[:, 0], made) > 40
+    blocks = given.astype(np.float32) / 2**15
+    direct = Restorer.load(threads=1).stream()
+    whole = np.concatenate([direct.push(blocks), direct.flush()])
+    assert len(made) == len(given) and snr_db(whole, made) > 40
 
 
 def test_a_broken_stream_ends_and_gives_its_place_back(service: Service) -> None:
