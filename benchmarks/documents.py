@@ -60,6 +60,7 @@ TABLES: Tables = {
     "corpus": ("corpus.json", scale.corpus),
     "corpus_plan": ("corpus.json", scale.plan),
     "service": ("service.json", scale.service),
+    "service_company": ("service.json", scale.company),
     "service_memory": ("service.json", scale.soak),
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 from ..report import table
@@ -36,12 +38,20 @@ def service(result: Any) -> str:
     """Clients against answers, refusals and times."""
     titles = ["clients", "answers", "refused (503)", "failed", "audio s per s", "p50, s", "p99, s"]
     columns = ("clients", "answers", "refused", "failed", "audio_s_per_s", "p50_s", "p99_s")
-    named = [
-        *((str(row["clients"]), row) for row in result["rows"]),
-        (f"{result['alone']['clients']}, alone", result["alone"]),
-        (f"{result['alone']['clients']}, beside the others", result["beside_slow_and_broken"]),
-    ]
-    return table(titles, ([name, *map(row.get, columns[1:])] for name, row in named))
+    return table(titles, ([row[name] for name in columns] for row in result["rows"]))
+
+
+def company(result: Any) -> str:
+    """Two clients alone, and in turn with that beside slow and broken ones: medians of rounds."""
+    titles = ["two clients", "failed", "audio s per s", "from", "to", "p50, s", "p99, s"]
+    ways = {"alone": "alone", "beside the others": "beside_slow_and_broken"}
+    return table(titles, ([way, *_rounds(result[name])] for way, name in ways.items()))
+
+
+def _rounds(rows: Sequence[Any]) -> list[float]:
+    rates = [row["audio_s_per_s"] for row in rows]
+    times_s = (round(median(row[name] for row in rows), 3) for name in ("p50_s", "p99_s"))
+    return [sum(row["failed"] for row in rows), median(rates), min(rates), max(rates), *times_s]
 
 
 def soak(result: Any) -> str:
