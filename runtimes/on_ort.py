@@ -98,6 +98,7 @@ def _engine() -> Any:
 
 def _session(path: Path, *, exact: bool, profile: Path | None = None) -> Any:
     ort = _engine()
+    ort.disable_telemetry_events()  # some builds carry a client that tells their maker
     options = ort.SessionOptions()
     # Several threads inside an operator gain little, and sum in another order.
     options.intra_op_num_threads = 1
