@@ -40,7 +40,6 @@ def test_the_page_leads_from_a_module_to_files_for_phones(tmp_path: Path, speech
     assert len(masked) == 48_000 and 0 < np.abs(masked).max() < 1
     made = {path.suffix for path in (tmp_path / "masked").iterdir()}
     assert {".onnx", ".mlpackage", ".xml", ".safetensors"} <= made
-    assert (tmp_path / "app" / "INTEGRATION.md").is_file()
 
 
 def _install(folder: Path) -> None:

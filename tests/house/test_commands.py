@@ -19,9 +19,7 @@ LIGHTER = {
     r"^(hiresldm train .*)": r"\1 --batch 2 --config tiny.json",
     r"--minutes \d+": "--minutes 0.01",
     r"--peer all --metrics all --per-class \d+": "--metrics lsd --per-class 1",
-    r"--durations [\d,]+": "--durations 1,2,3",
     r"--steps 1,2,4 --peer all": "--steps 1",
-    r"--backends ort,openvino": "--backends ort",  # the bundle is light as well, see below
     r"^(hiresldm bench .*)": r"\1 --runs 1 --seconds 1 --long-seconds 2",
     r"^(hiresldm calibrate .*)": r"\1 --clips 2",
     r"^(hiresldm build phone.*)": r"\1 --components encoder",
@@ -32,7 +30,19 @@ PAGES = ("README.md", *(f"docs/{name}.md" for name in (
     "restore", "streaming", "build", "parity", "web", "phone", "quality", "speed", "train",
     "distill")))  # fmt: skip
 """In the order in which a reader meets them; those of docs/families.md run in tests/families."""
-ELSEWHERE = {"listen", "search", "steps", "mixed", "serve", "--ios", "--android", "--browser"}
+ELSEWHERE = {
+    "listen",
+    "--backends",
+    "--durations",
+    "--profile",
+    "search",
+    "steps",
+    "mixed",
+    "serve",
+    "--ios",
+    "--android",
+    "--browser",
+}
 """Words of commands that take minutes on a real model, or wait for a device; their own tests run
 them, on a tiny model where that is enough."""
 

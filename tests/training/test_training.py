@@ -1,6 +1,7 @@
 """Training on a bare folder of audio: it learns, resumes to the bit, and survives bad batches."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -193,7 +194,10 @@ def test_two_processes_learn_as_one_with_twice_the_batch(data: Path, cache: Path
     script = (sys.executable, "-P", "-m", "torch.distributed.run", "--nproc-per-node", "2")
     worker = Path(__file__).with_name("two_processes.py")
     command = [*script, str(worker), str(data), str(cache), str(tmp_path)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    # The script imports what the tests share.
+    paths = os.pathsep.join([str(worker.parents[1]), os.environ.get("PYTHONPATH", "")])
+    env = os.environ | {"PYTHONPATH": paths}
+    subprocess.run(command, check=True, capture_output=True, timeout=120, env=env)
     weights = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     alone = torch.load(tmp_path / "alone.pt", weights_only=True)

@@ -52,14 +52,14 @@ def served(*bundle: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
             server.terminate()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """Where the embedded bundle is served."""
     with served() as (where, _):
         yield where
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with playwright.sync_playwright() as driver:
         media = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
