@@ -34,8 +34,7 @@ def test_the_page_leads_from_a_module_to_files_for_phones(tmp_path: Path, speech
     _run(tmp_path, "-c", TAKEN)
     for line in re.findall(r"^ {4}hiresldm (.*)$", text, flags=re.MULTILINE):
         words = shlex.split(line)
-        light = ["--runs", "1", "--seconds", "1", "--long-seconds", "2"] * (words[0] == "bench")
-        _run(tmp_path, "-m", "hiresldm.cli.main", *words, *light)
+        _run(tmp_path, "-m", "hiresldm.cli.main", *words)
     masked, _ = soundfile.read(tmp_path / "masked.wav")
     assert len(masked) == 48_000 and 0 < np.abs(masked).max() < 1
     made = {path.suffix for path in (tmp_path / "masked").iterdir()}
