@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .quality import levels
-from .reports import builds, quality, scale, speed, steps
+from .reports import builds, live, quality, scale, speed, steps
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = "benchmarks/results"
@@ -57,6 +57,10 @@ TABLES: Tables = {
     "ranges": ("calibration.json", builds.ranges),
     "steps": ("steps.json", steps.by_steps),
     "seeds": ("steps.json", steps.by_seed),
+    "live": ("live.json", live.settings),
+    "streams": ("streaming.json", live.scores),
+    "cores": ("cores.json", live.cores),
+    "memory": ("cores.json", live.memory),
     "corpus": ("corpus.json", scale.corpus),
     "corpus_plan": ("corpus.json", scale.plan),
     "service": ("service.json", scale.service),
