@@ -92,7 +92,7 @@ def test_vectors_are_the_golden_ones_and_the_note_tells_of_this_bundle(
 
 @pytest.mark.skipif(
     not (WEB / "node_modules").is_dir(),
-    reason="the page's packages are not installed: npm ci --prefix web",
+    reason="the page's packages are not installed: npm install --no-save --prefix web",
 )
 def test_a_host_that_is_not_python_plays_the_pack(bundle: Path, tmp_path: Path) -> None:
     """TypeScript on ONNX Runtime's WebAssembly, by manifest and vectors alone."""

@@ -18,7 +18,7 @@ WEB = Path(__file__).parents[2] / "web"
 needs_web = pytest.mark.skipif(not WEB.is_dir(), reason="web/ is not part of what is tested here")
 needs_node = pytest.mark.skipif(
     not (shutil.which("npm") and (WEB / "node_modules").is_dir()),
-    reason="the page's packages are not installed: npm ci --prefix web",
+    reason="the page's packages are not installed: npm install --no-save --prefix web",
 )
 
 
