@@ -93,7 +93,7 @@ def _sound(
 def _encoded(sound: AudioStream, blocks: Iterable[Array], begin: int) -> Iterator[Packet[Any]]:
     position = begin
     rate = sound.codec_context.sample_rate
-    for block in blocks:
+    for block in filter(len, blocks):  # a frame of nothing is refused as if memory were full
         # Channels side by side: with a plane for each, PyAV looks for a ninth beside eight.
         samples = np.asarray(block, np.float32).reshape(1, -1)
         frame = AudioFrame.from_ndarray(samples, format="flt", layout=sound.layout.name)

@@ -50,8 +50,7 @@ def resample(
     stream = Resampler(sample_rate_hz, channels, to_hz)
     for block in blocks:
         yield stream.push(block)
-    if len(rest := stream.flush()):  # encoders take no block of nothing
-        yield rest
+    yield stream.flush()
 
 
 def output_frames(frames: int, sample_rate_hz: int, to_hz: int = RATE_HZ) -> int:

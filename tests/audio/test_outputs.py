@@ -59,6 +59,15 @@ def test_every_accepted_bit_rate_is_written(tmp_path: Path, suffix: str, channel
     assert written[:3] == [low, 64, 256]
 
 
+@pytest.mark.parametrize("suffix", [s for s, form in WRITE_FORMATS.items() if form.muxed])
+def test_a_moment_is_written_at_another_rate(tmp_path: Path, suffix: str) -> None:
+    """A resampler gives nothing yet for so little, and encoders take no block of nothing."""
+    out = tmp_path / f"out{suffix}"
+    with AudioWriter(out, channels=1, form=Form(24_000)) as writer:
+        writer.write(_hum(1)[:100])
+    assert sum(map(len, AudioReader(out))) > 0
+
+
 @pytest.mark.parametrize(
     ("suffix", "most_hz"), [(".ogg", 200_000), (".flac", 655_350), (".wav", 768_000)]
 )
