@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .. import options
 from ..lists import NAMES, NUMBERS, numbers, words
 from ..told import origin, tell
 
@@ -72,15 +73,13 @@ def build(
     per_class: Annotated[
         int, typer.Option(min=1, help="Clips of each kind of damage, for --audio.")
     ] = 1,
-    report_to: Annotated[
-        Path | None, typer.Option("--report", help="File for the result (JSON).")
-    ] = None,
+    report_to: options.Report = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the plan, write nothing.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Export every component in every format and precision, prove each file, write the bundle.
 

@@ -7,20 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
+from .. import options
 from ..told import tell
 
 
 def calibrate(
     data: Annotated[Path, typer.Option(help="Folder of speech, or of manifests.")],
     out: Annotated[Path, typer.Option(help="Calibration file to write (safetensors).")],
-    weights: Annotated[
-        Path | None, typer.Option(help="Folder of trained components.", show_default="built-in")
-    ] = None,
+    weights: options.Weights = None,
     clips: Annotated[int, typer.Option(min=1, help="Damaged clips, kinds of damage in turn.")] = 28,
     seconds: Annotated[float, typer.Option(min=0.1, max=8.0, help="Length of a clip.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of clips, damage and noise.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Capture what quantizers calibrate on: inputs of every component at every sampler step."""
     from ...calibration import store

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from .. import options
+
 
 class MethodName(StrEnum):
     """The methods; polish goes on from a student of another."""
@@ -37,8 +39,8 @@ def distill(
     ] = None,
     discriminator: Annotated[bool, typer.Option(help="Polish against a discriminator.")] = False,
     device: Annotated[str, typer.Option(help="Where to train: auto, cpu or cuda.")] = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    resume: options.Resume = False,
+    as_json: options.Json = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Distill a trained denoiser into one that needs one to four steps."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .. import options
 from ..told import tell
 
 if TYPE_CHECKING:
@@ -23,16 +24,11 @@ def pack(
     android_out: Annotated[
         Path | None, typer.Option("--android", metavar="OUT", help="ORT format and a note.")
     ] = None,
-    bundle: Annotated[
-        Path | None,
-        typer.Option(envvar="HIRESLDM_BUNDLE", help="Folder of a model.", show_default="built-in"),
-    ] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="fp32, fp16, int8, ...", show_default="the bundle's first")
-    ] = None,
+    bundle: options.Bundle = None,
+    precision: options.Precision = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Pack a model for a web host, for iOS or for Android: files, vectors, an integration note."""
     from ...core.errors import UsageError

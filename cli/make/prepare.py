@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from .. import options
+
 
 def prepare(
     data: Annotated[Path, typer.Argument(help="Folder of audio, or of manifests.")],
     out: Annotated[Path, typer.Argument(help="Folder to write; the --cache of train.")],
     coded: Annotated[int, typer.Option(min=0, help="Codecs that half of the clips pass.")] = 2,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Decode speech, noise and rooms, take the hiss out of targets, and pass clips through codecs.
 

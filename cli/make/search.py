@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .. import options
 from ..told import origin, tell
 
 if TYPE_CHECKING:
@@ -23,10 +24,8 @@ def search(
     data: Annotated[Path, typer.Option(help="Folder of speech, or of manifests.")],
     calibration: Annotated[Path, typer.Option(help="Calibration file of these weights.")],
     out: Annotated[Path, typer.Option(help="Mixed-precision config to write (JSON).")],
-    weights: Annotated[
-        Path | None, typer.Option(help="Folder of trained components.", show_default="built-in")
-    ] = None,
-    split: Annotated[str, typer.Option(help="Part of the data: train, valid or test.")] = "valid",
+    weights: options.Weights = None,
+    split: options.Split = "valid",
     per_class: Annotated[int, typer.Option(min=1, help="Clips of each kind of damage.")] = 2,
     steps: Annotated[int, typer.Option(help="Diffusion steps: 1, 2 or 4.")] = 1,
     budget: Annotated[
@@ -42,8 +41,8 @@ def search(
         Path | None,
         typer.Option("--report", help="File for every trial and sensitivity (JSON)."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Choose fp16, int8 or int4 for every layer: the smallest trial that still sounds right."""
     from ...benchmarks.quality.testset import pairs

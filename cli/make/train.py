@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from .. import options
 from ..asked import command
 from ..lists import NAMES, words
 
@@ -47,7 +48,7 @@ def train(
         typer.Option(metavar=NAMES, help="What to polish.", show_default="all but the encoder"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
+    resume: options.Resume = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Train one stage of the model: recovery, autoencoder, denoiser, then a polish of all.

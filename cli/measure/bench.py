@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .. import options
 from ..lists import NAMES, NUMBERS, numbers, words
 from ..told import origin, tell
 
@@ -22,10 +23,7 @@ def bench(
     speech: Annotated[
         Path | None, typer.Option(help="Speech to restore.", show_default="the built-in example")
     ] = None,
-    bundle: Annotated[
-        Path | None,
-        typer.Option(envvar="HIRESLDM_BUNDLE", help="Folder of a model.", show_default="built-in"),
-    ] = None,
+    bundle: options.Bundle = None,
     backends: Annotated[str, typer.Option(metavar=NAMES, help="Engines.")] = "ort",
     precisions: Annotated[
         str, typer.Option(metavar=NAMES, help="Precisions.", show_default="the bundle's first")
@@ -64,12 +62,10 @@ def bench(
         bool, typer.Option("--profile", help="Time by operator, as ONNX Runtime tells it.")
     ] = False,
     runs: Annotated[int, typer.Option(min=1, help="Rounds after one to warm up.")] = 5,
-    report_to: Annotated[
-        Path | None, typer.Option("--report", help="File for the result (JSON).")
-    ] = None,
+    report_to: options.Report = None,
     html: Annotated[Path | None, typer.Option(help="Page to write, with bars (HTML).")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:  # fmt: skip
     """Measure speed, start-up and memory on this machine, variants and peers in turns."""
     from ...benchmarks import provenance

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .. import options
 from ..lists import NAMES, NUMBERS, numbers, words
 from ..told import origin, tell
 
@@ -16,7 +17,7 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option(help="Speech to damage: a folder of audio, or of manifests.")
     ] = None,
-    split: Annotated[str, typer.Option(help="Part of the data: train, valid or test.")] = "test",
+    split: options.Split = "test",
     degraded: Annotated[
         Path | None, typer.Option(help="Instead of --data: a folder of recordings as they are.")
     ] = None,
@@ -61,17 +62,15 @@ def evaluate(
     threads: Annotated[
         int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")
     ] = None,
-    report_to: Annotated[
-        Path | None, typer.Option("--report", help="File for the result (JSON).")
-    ] = None,
+    report_to: options.Report = None,
     html: Annotated[
         Path | None, typer.Option(help="Page to write, with tables and clips to hear (HTML).")
     ] = None,
     listen: Annotated[
         int, typer.Option(min=0, help="Clips of each kind of damage in the page.")
     ] = 2,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Measure the quality of restored speech on damaged clips, drawn by a seed or recorded."""
     from ...benchmarks import report

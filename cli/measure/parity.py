@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .. import options
 from ..rows import finish, save, tracked
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def parity(
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print the matrix as Markdown.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: options.Json = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print failures only.")] = False,
 ) -> None:
     """Hold every artifact of BUNDLE, on every engine present, against the PyTorch reference."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .. import options
 from ..lists import NAMES, words
 from ..told import origin, tell
 
@@ -21,7 +22,7 @@ def steps(
         list[str] | None, typer.Option(help="NAME=DIR of a student; may be repeated.")
     ] = None,
     regressor: Annotated[Path | None, typer.Option(help="Folder of a direct regressor.")] = None,
-    split: Annotated[str, typer.Option(help="Part of the data: train, valid or test.")] = "test",
+    split: options.Split = "test",
     per_class: Annotated[int, typer.Option(min=1, help="Clips of each kind of damage.")] = 4,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of the sampler's noise.")] = 3,
     robust_seeds: Annotated[
@@ -37,12 +38,10 @@ def steps(
         int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Runs of each timing.")] = 3,
-    report_to: Annotated[
-        Path | None, typer.Option("--report", help="File for the result (JSON).")
-    ] = None,
+    report_to: options.Report = None,
     plot: Annotated[Path | None, typer.Option(help="Picture of the curves to write (PNG).")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Compare a teacher, however sampled, with its students: quality, time, spread over seeds."""
     import torch

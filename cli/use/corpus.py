@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...core.errors import UsageError
+from .. import options
 
 if TYPE_CHECKING:
     from ...corpus.clip import Clip, Outcome
@@ -54,22 +55,13 @@ def corpus(
         bool | None,
         typer.Option("--dnsmos/--no-dnsmos", help="Score it.", show_default="where installed"),
     ] = None,
-    steps: Annotated[
-        int | None, typer.Option(help="Diffusion steps; more is slower.", show_default="best")
-    ] = None,
-    strength: Annotated[
-        float, typer.Option(help="Share of the restored sound, 0 to 1; the rest is as it was.")
-    ] = 1.0,
-    mono: Annotated[bool, typer.Option("--mono", help="Make one channel of all.")] = False,
-    bundle: Annotated[
-        Path | None,
-        typer.Option(envvar="HIRESLDM_BUNDLE", help="Folder of a model.", show_default="built-in"),
-    ] = None,
-    backend: Annotated[str, typer.Option(help="Engine that runs the model.")] = "ort",
-    precision: Annotated[
-        str | None, typer.Option(help="fp32, fp16, int8, ...", show_default="the bundle's first")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    steps: options.Steps = None,
+    strength: options.Strength = 1.0,
+    mono: options.Mono = False,
+    bundle: options.Bundle = None,
+    backend: options.Backend = "ort",
+    precision: options.Precision = None,
+    as_json: options.Json = False,
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", help="Print warnings and errors only.")
     ] = False,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from .. import options
+
 
 def doctor(
-    bundle: Annotated[
-        Path | None,
-        typer.Option(envvar="HIRESLDM_BUNDLE", help="Folder of a model.", show_default="built-in"),
-    ] = None,
+    bundle: options.Bundle = None,
     backend: Annotated[
         str | None, typer.Option(help="Engine that runs the model.", show_default="ort")
     ] = None,
@@ -22,7 +20,7 @@ def doctor(
             envvar="HIRESLDM_THREADS", help="CPU threads.", show_default="all that may be used"
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: options.Json = False,
 ) -> None:
     """Show versions, engines and threads here, and what would restore a file, and why."""
     from ...benchmarks.report import to_json

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+from .. import options
 
 
 def inspect(
-    bundle: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="BUNDLE",
-            envvar="HIRESLDM_BUNDLE",
-            help="Folder of a model.",
-            show_default="built-in",
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    bundle: options.BundleArgument = None,
+    as_json: options.Json = False,
 ) -> None:
     """Show what a model holds: components, shapes, precisions, sizes, gate results, hashes."""
     from ...benchmarks.report import to_json

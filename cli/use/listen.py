@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .. import options
+
 
 def listen(
     out: Annotated[
@@ -27,27 +29,18 @@ def listen(
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="When to stop.", show_default="at Ctrl-C")
     ] = None,
-    steps: Annotated[
-        int | None, typer.Option(help="Diffusion steps; more is slower.", show_default="best")
-    ] = None,
+    steps: options.Steps = None,
     seed: Annotated[int, typer.Option(envvar="HIRESLDM_SEED", help="Seed of the noise.")] = 0,
-    strength: Annotated[
-        float, typer.Option(help="Share of the restored sound, 0 to 1; the rest is as it was.")
-    ] = 1.0,
+    strength: options.Strength = 1.0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file that exists.")
     ] = False,
     threads: Annotated[
         int | None, typer.Option(envvar="HIRESLDM_THREADS", help="CPU threads, for channels.")
     ] = None,
-    bundle: Annotated[
-        Path | None,
-        typer.Option(envvar="HIRESLDM_BUNDLE", help="Folder of a model.", show_default="built-in"),
-    ] = None,
-    backend: Annotated[str, typer.Option(help="Engine that runs the model.")] = "ort",
-    precision: Annotated[
-        str | None, typer.Option(help="fp32, fp16, int8, ...", show_default="the bundle's first")
-    ] = None,
+    bundle: options.Bundle = None,
+    backend: options.Backend = "ort",
+    precision: options.Precision = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print warnings only.")] = False,
 ) -> None:
     """Restore what the microphone hears, while it hears it."""

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ...core.errors import UsageError
+from .. import options
 
 PIPE = Path("-")
 
@@ -35,20 +36,16 @@ def restore(
         Path | None,
         typer.Option("-o", "--out", metavar="OUT", help="The file or folder to make instead."),
     ] = None,
-    steps: Annotated[
-        int | None, typer.Option(help="Diffusion steps; more is slower.", show_default="best")
-    ] = None,
+    steps: options.Steps = None,
     seed: Annotated[
         int,
         typer.Option(envvar="HIRESLDM_SEED", help="Seed of the noise; the same one repeats."),
     ] = 0,
-    strength: Annotated[
-        float, typer.Option(help="Share of the restored sound, 0 to 1; the rest is as it was.")
-    ] = 1.0,
+    strength: options.Strength = 1.0,
     keep_rate: Annotated[
         bool, typer.Option("--keep-rate", help="Write the sample rate of IN.")
     ] = False,
-    mono: Annotated[bool, typer.Option("--mono", help="Make one channel of all.")] = False,
+    mono: options.Mono = False,
     bit_depth: Annotated[
         Depth | None, typer.Option(help="Of WAV and FLAC.", show_default="24")
     ] = None,
@@ -88,15 +85,10 @@ def restore(
             envvar="HIRESLDM_THREADS", help="CPU threads.", show_default="all that may be used"
         ),
     ] = None,
-    bundle: Annotated[
-        Path | None,
-        typer.Option(envvar="HIRESLDM_BUNDLE", help="Folder of a model.", show_default="built-in"),
-    ] = None,
-    backend: Annotated[str, typer.Option(help="Engine that runs the model.")] = "ort",
-    precision: Annotated[
-        str | None, typer.Option(help="fp32, fp16, int8, ...", show_default="the bundle's first")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    bundle: options.Bundle = None,
+    backend: options.Backend = "ort",
+    precision: options.Precision = None,
+    as_json: options.Json = False,
     quiet: Annotated[
         bool, typer.Option("-q", "--quiet", help="Print warnings and errors only.")
     ] = False,

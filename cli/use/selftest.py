@@ -7,23 +7,16 @@ from typing import Annotated
 
 import typer
 
+from .. import options
 from ..rows import finish, save, tracked
 
 
 def selftest(
-    bundle: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="BUNDLE",
-            envvar="HIRESLDM_BUNDLE",
-            help="Folder of a model.",
-            show_default="built-in",
-        ),
-    ] = None,
+    bundle: options.BundleArgument = None,
     report_to: Annotated[
         Path | None, typer.Option("--report", help="File for the rows (JSON).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: options.Json = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print failures only.")] = False,
 ) -> None:
     """Check on this machine that a model computes what it computed when it was built."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...core.errors import UsageError
+from .. import options
 
 if TYPE_CHECKING:
     from ...serving.limits import Limits
@@ -18,15 +19,7 @@ _PANEL = "With --api"
 
 
 def serve(
-    bundle: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="BUNDLE",
-            envvar="HIRESLDM_BUNDLE",
-            help="Folder of a model.",
-            show_default="built-in",
-        ),
-    ] = None,
+    bundle: options.BundleArgument = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8048,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Do not print the address.")] = False,
     api: Annotated[
