@@ -51,8 +51,7 @@ def load(path: Path) -> PrecisionConfig:
     """Read a mixed-precision config (JSON).
 
     Raises `UsageError` where there is no such file and `IntegrityError` where it is no
-    mixed-precision config, of
-    another version, or holds keys or precisions that are not understood.
+    mixed-precision config, of another version, or holds keys or precisions that are not understood.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))

@@ -17,8 +17,7 @@ def quantized(
     """The component's weights that `precision` stores as integers, by state-dict key.
 
     int8, w8a8 and int4 take every layer that can be, mixed the ones to which `precision_config`
-    gives one of
-    these, by path in the whole model (`decoder.head`); other precisions none.
+    gives one of these, by path in the whole model (`decoder.head`); other precisions none.
     """
     found = {}
     for path, layer in quantizable(module).items():

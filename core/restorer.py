@@ -36,11 +36,10 @@ class Restorer:
     """Speech of any rate to restored speech at the rate of the model's host.
 
     `components` holds a runner for each component of the model. `enumerated_frames` are the only
-    numbers of
-    frames that they take, rising (none: any): chunks are then no longer than the last one, and
-    silence follows each up to the next. `wrap` is put around every runner, for whoever wants to
-    look on; `workers` runners are called side by side. Raises `UsageError` for sizes that do not
-    fit.
+    numbers of frames that they take, rising (none: any): chunks are then no longer than the last
+    one, and silence follows each up to the next. `wrap` is put around every runner, for whoever
+    wants to look on; `workers` runners are called side by side. Raises `UsageError` for sizes that
+    do not fit.
     """
 
     def __init__(
@@ -112,8 +111,8 @@ class Restorer:
         """Finished blocks (m, channels) of those (n, channels) of a signal at the host's rate.
 
         Its channels have this loudness (see `measure`). The first `done` frames, which an earlier
-        run has given, are left out. Raises `UsageError` at once for `steps`, a
-        `seed` or a `strength` that is not accepted.
+        run has given, are left out. Raises `UsageError` at once for `steps`, a `seed` or a
+        `strength` that is not accepted.
         """
         chunk = partial(self._restored, self._options(steps, seed))
         level, share = self._fixed(loudness_lufs), arguments.share(strength, "strength")
@@ -136,9 +135,9 @@ class Restorer:
         """A stream for a signal that is still being made, at any rate (None: the host's).
 
         `latency` is `quality`, which gives what the whole signal would, `live`, or one of your own
-        (see `LATENCIES`). The level is
-        that of `loudness_lufs` of each channel, or follows what was heard so far. Raises
-        `UsageError` for values that are not accepted, `AudioError` for a rate that is none.
+        (see `LATENCIES`). The level is that of `loudness_lufs` of each channel, or follows what was
+        heard so far. Raises `UsageError` for values that are not accepted, `AudioError` for a rate
+        that is none.
         """
         count = arguments.count(channels, "number of channels")
         rate_hz = self.host.sample_rate_hz

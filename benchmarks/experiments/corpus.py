@@ -27,10 +27,11 @@ from ...audio.reader import read_mono
 from ...corpus.journal import WORKSHOP
 from ...runtimes.restorer import EMBEDDED_BUNDLE
 from .. import provenance, report
+from ..speed.timing import EXAMPLE
 
 SHORT_S, LONG_S, LONG_CLIPS = 1.5, 10.0, 60
 CLIPS = 1000
-_SPEECH = Path(__file__).parents[2] / "examples" / "noisy.wav"
+
 _CLI = (sys.executable, "-m", "hiresldm", "corpus")
 _RAY = (sys.executable, "-m", "ray.scripts.scripts", "start", "--block")
 _AT = "--node-ip-address"
@@ -40,7 +41,7 @@ _NODE = ("--object-store-memory=100000000",)
 def make_clips(folder: Path, count: int, length_s: float) -> None:
     """So many clips of noisy speech, no two of them alike, as FLAC at 16 kHz."""
     folder.mkdir()
-    speech = np.resize(read_mono(_SPEECH, 16_000), round(2 * length_s * 16_000) + 6 * 16_000)
+    speech = np.resize(read_mono(EXAMPLE, 16_000), round(2 * length_s * 16_000) + 6 * 16_000)
     begins = np.linspace(0, len(speech) - length_s * 16_000 - 1, count).astype(int)
     for number, begin in enumerate(begins):
         piece = speech[begin : begin + round(length_s * 16_000)]

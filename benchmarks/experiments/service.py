@@ -27,6 +27,7 @@ import soundfile
 from ...audio.reader import read_mono
 from ...runtimes.restorer import EMBEDDED_BUNDLE
 from .. import provenance, report
+from ..speed.timing import EXAMPLE
 
 CLIENTS = (1, 2, 4, 8, 16, 32)
 LEVEL_S = 15.0
@@ -35,7 +36,6 @@ MINUTES = 60.0
 WORKERS, WAITING = 2, 8
 SLOW, BROKEN_A_SECOND = 20, 5
 _RATE_HZ = 16_000
-_SPEECH = Path(__file__).parents[2] / "examples" / "noisy.wav"
 
 
 @dataclass
@@ -181,7 +181,7 @@ async def measured(url: str, running: psutil.Process, minutes: float) -> dict[st
 def speech() -> bytes:
     """About 6 s of noisy speech as FLAC at 16 kHz."""
     held = io.BytesIO()
-    soundfile.write(held, read_mono(_SPEECH, _RATE_HZ), _RATE_HZ, format="FLAC")
+    soundfile.write(held, read_mono(EXAMPLE, _RATE_HZ), _RATE_HZ, format="FLAC")
     return held.getvalue()
 
 

@@ -60,7 +60,7 @@ def contestants(root: Path, asked: Asked) -> Iterator[Contestant]:
                 "precision": precision,
             }
             about |= {"threads": threads, "steps": steps, "bytes": size}
-            yield Contestant(about, _variant(timed, steps))
+            yield Contestant(about, variant(timed, steps))
     for peer in peers_of(asked.peers):
         nothing = dict.fromkeys(("backend", "precision", "steps", "bytes"))
         yield Contestant({"system": peer.name, **nothing, "threads": 1}, _peer(peer))
@@ -90,7 +90,8 @@ def rows(contestants: Sequence[Contestant], speech: Array, *, runs: int) -> list
     ]
 
 
-def _variant(timed: Timed, steps: int) -> Callable[[Array], Mapping[str, float]]:
+def variant(timed: Timed, steps: int) -> Callable[[Array], Mapping[str, float]]:
+    """What times a restorer at so many steps."""
     return lambda speech: factors(timed, speech, steps=steps)
 
 

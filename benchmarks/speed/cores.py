@@ -8,7 +8,6 @@ those of fresh processes.
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,12 @@ from ...audio.reader import read_mono
 from ...core import processors
 from ...core.audio import RATE_HZ
 from ...core.spec import Array
-from ...runtimes.restorer import EMBEDDED_BUNDLE, Restorer
+from ...runtimes.restorer import EMBEDDED_BUNDLE
 from .. import provenance, report
+from .contest import Contestant, rows, variant
 from .processes import peak, startup
-from .timing import spread
+from .timing import EXAMPLE, RTF, Timed
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "noisy.wav"
 AUDIO_S, ROUNDS = 120.0, 7
 MEMORY = ((3.0, 1, 1), (10.0, 1, 1), (600.0, 1, 1), (60.0, 1, 2), (60.0, 1, 8), (60.0, 2, 1))
 """Seconds, threads, channels."""
@@ -51,24 +50,20 @@ def main(out: Path) -> None:
 def _threads(wave: Array) -> list[dict[str, Any]]:
     """Real-time factors by number of threads, and their ratios to one thread."""
     counts = [n for n in (1, 2, 4, 8) if n <= processors.usable()]
-    restorers = {n: Restorer.load(threads=n) for n in counts}
-    one = restorers[1](wave, RATE_HZ)
-    equal = {n: bool(np.array_equal(restorers[n](wave, RATE_HZ), one)) for n in counts}
-    taken: dict[int, list[float]] = {n: [] for n in counts}
-    for _ in range(ROUNDS):
-        for n in counts:
-            began = time.perf_counter()
-            restorers[n](wave, RATE_HZ)
-            taken[n].append((time.perf_counter() - began) * RATE_HZ / len(wave))
+    timed = {n: Timed.load(EMBEDDED_BUNDLE, threads=n) for n in counts}
+    made = {n: one.restorer(wave, RATE_HZ) for n, one in timed.items()}
+    steps = timed[1].restorer.accepted_steps(None)
+    taking_turns = [Contestant({"threads": n}, variant(one, steps)) for n, one in timed.items()]
+    found = rows(taking_turns, wave, runs=ROUNDS)
+    fastest = [min(row[RTF]["raw"]) for row in found]
     return [
-        {
-            "threads": n,
-            "equal_to_one_thread": equal[n],
-            "rtf": spread(taken[n]),
-            "fastest_rtf": min(taken[n]),
-            "ratio_of_fastest": min(taken[n]) / min(taken[1]),
+        row
+        | {
+            "equal_to_one_thread": bool(np.array_equal(made[row["threads"]], made[1])),
+            "fastest_rtf": rtf,
+            "ratio_of_fastest": rtf / fastest[0],
         }
-        for n in counts
+        for row, rtf in zip(found, fastest, strict=True)
     ]
 
 

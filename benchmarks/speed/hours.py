@@ -25,8 +25,8 @@ from ...core.audio import RATE_HZ
 from ...core.spec import Array
 from ...runtimes.restorer import EMBEDDED_BUNDLE
 from .. import provenance, report
-from .cores import EXAMPLE
 from .processes import COMMAND, peak
+from .timing import EXAMPLE
 
 KILLS, SEED, THREADS = 20, 0, 2
 LENGTHS_S = (12.0, 15.0, 18.0, 240.0)

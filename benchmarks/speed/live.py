@@ -15,7 +15,7 @@ from ...core.spec import Array
 from ...core.streams import LATENCIES
 from ...runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 from .. import provenance, report
-from .cores import EXAMPLE
+from .timing import EXAMPLE
 
 AUDIO_S = 60.0
 

@@ -95,7 +95,7 @@ def peak_bytes(command: Sequence[str]) -> int:
 def peak(
     speech: Array, bundle: Path, *, audio_s: float, threads: int, channels: int = 1
 ) -> dict[str, Any]:
-    """Peak memory in bytes of `hiresldm restore` on a file that repeats a wave (N,).
+    """Peak memory in bytes, and seconds, of `hiresldm restore` on a file that repeats a wave (N,).
 
     Raises `ToolkitError` where the process fails.
     """
@@ -106,7 +106,9 @@ def peak(
                 file.write(np.repeat(block[:, None], channels, axis=1))
         options = ("--bundle", str(bundle.resolve()), "--threads", str(threads), "--quiet")
         restore = (sys.executable, *COMMAND, "restore", str(given), str(made), *options)
-        return {"audio_s": audio_s, "channels": channels, "peak_bytes": peak_bytes(restore)}
+        began = time.perf_counter()
+        row = {"audio_s": audio_s, "channels": channels, "peak_bytes": peak_bytes(restore)}
+        return row | {"seconds": time.perf_counter() - began}
 
 
 def _repeated(speech: Array, frames: int) -> Iterator[Array]:

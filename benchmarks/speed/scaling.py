@@ -37,11 +37,7 @@ def scaling(
 
     `residual` is the largest distance from the straight line as a share of what was measured.
     """
-    rows = []
-    for duration_s in durations_s:
-        began = perf_counter()
-        row = peak(speech, bundle, audio_s=duration_s, threads=threads)
-        rows.append(row | {"seconds": perf_counter() - began})
+    rows = [peak(speech, bundle, audio_s=s, threads=threads) for s in durations_s]
     return {"threads": threads, "rows": rows} | line([(r["audio_s"], r["seconds"]) for r in rows])
 
 

@@ -15,6 +15,7 @@ from ...core.audio import RATE_HZ
 from ...core.spec import Array, Arrays, Runner
 from ...runtimes.restorer import Restorer
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "noisy.wav"
 RTF, HOST = "rtf", "host"
 """The whole, and what is in no component: transforms, noise, sampler, cross-fades, idle workers."""
 

@@ -15,8 +15,6 @@ from ..told import origin, tell
 if TYPE_CHECKING:
     from ...core.spec import Array
 
-_EXAMPLE = Path(__file__).parents[2] / "examples" / "noisy.wav"
-
 
 def bench(
     context: typer.Context,
@@ -100,6 +98,7 @@ def _tiled(speech: Path | None, seconds: float) -> Array:
     import numpy as np
 
     from ...audio.reader import read_mono
+    from ...benchmarks.speed.timing import EXAMPLE
     from ...core.audio import RATE_HZ
 
-    return np.resize(read_mono(speech or _EXAMPLE), round(seconds * RATE_HZ))
+    return np.resize(read_mono(speech or EXAMPLE), round(seconds * RATE_HZ))

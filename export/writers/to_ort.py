@@ -1,8 +1,7 @@
 """ORT format for phones: an ONNX component that a minimal build of ONNX Runtime opens.
 
 Beside it lies the list of operators and types that such a build must hold; lists of several
-components
-are given to ONNX Runtime's build together.
+components are given to ONNX Runtime's build together.
 """
 
 from __future__ import annotations

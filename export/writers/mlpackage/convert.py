@@ -31,9 +31,7 @@ def convert(job: ExportJob, enumerated_frames: Sequence[int]) -> Any:
     """The component as a MIL program that computes in fp16, or in fp32 where that is asked for.
 
     Its inputs and outputs are float32. It takes the numbers of frames in `enumerated_frames`, or
-    any
-    number within the bounds of the component where `enumerated_frames` is empty. Raises
-    `ExportError` for a
+    any number within the bounds of the component where that is empty. Raises `ExportError` for a
     component that coremltools cannot convert.
     """
     import coremltools as ct
