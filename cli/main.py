@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ..core.errors import BackendMissingError, ToolkitError, reason
+from . import signals
 from .make.build import build
 from .make.calibrate import calibrate
 from .make.distill import distill
@@ -78,13 +78,10 @@ EXTRAS = {
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit; a `ToolkitError` becomes one line and its exit code."""
-    # The default end by these signals would skip every clean-up and leave drafts behind.
-    for name in ("SIGTERM", "SIGHUP"):
-        if number := getattr(signal, name, None):  # Windows knows no SIGHUP
-            signal.signal(number, lambda got, _: sys.exit(128 + got))
     words = sys.argv[1:] if argv is None else argv
     try:
-        _run(words)
+        with signals.heard():
+            _run(words)
     except ToolkitError as error:
         _fail(error)
     except OSError as error:  # of what no verb expects, such as a full disk behind the output

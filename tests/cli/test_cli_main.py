@@ -74,3 +74,27 @@ def test_a_report_goes_into_a_device_or_through_a_link_and_replaces_neither(tmp_
     with pytest.raises(UsageError, match="a device or a pipe"):
         publish(real.with_name("partial"), pipe)
     assert pipe.is_fifo() and not real.with_name("partial").exists()
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", -2), ("SIGTERM", 143)])
+def test_a_signal_that_python_cannot_raise_is_not_lost(name: str, code: int) -> None:
+    """It comes while a generator that nobody needs is closed."""
+    program = f"""
+import os, signal, time
+from hiresldm.cli import signals
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def closing():
+    try:
+        yield
+    finally:
+        os.kill(os.getpid(), signal.{name})
+        time.sleep(0.01)
+with signals.heard():
+    generator = closing()
+    next(generator)
+    del generator
+    time.sleep(20)
+"""
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, check=False, capture_output=True, timeout=60)
+    assert ended.returncode == code
