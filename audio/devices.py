@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.audio import RATE_HZ
 from ..core.errors import BackendMissingError, UsageError, reason
+from ..core.signal.rates import RATE_HZ
 from .live import Exchange
 
 Device = int | str | None

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core import arguments
-from ..core.audio import RATE_HZ
-from ..core.manifest import sha256_of
+from ..core.bundle.manifest import sha256_of
 from ..core.restorer import Restorer, measure
+from ..core.signal.rates import RATE_HZ
 from ..core.spec import Array
-from .draft import Origin, kept, noted
 from .formats import format_of
-from .reader import AudioReader
-from .writer import (
+from .reading.reader import AudioReader
+from .writing.draft import Origin, kept, noted
+from .writing.writer import (
     AudioWriter,
     Form,
     check_form,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..core.errors import ToolkitError, UsageError
 from .formats import DRAFTS, READ_SUFFIXES, WRITE_FORMATS, format_of
-from .reader import AudioReader
+from .reading.reader import AudioReader
 
 Job = tuple[Path, Path]
 """An input file and its output file."""

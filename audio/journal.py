@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..core.manifest import sha256_of
+from ..core.bundle.manifest import sha256_of
 from .files import Wanted
 
 NAME = ".hiresldm.jsonl"

@@ -10,10 +10,10 @@ from typing import BinaryIO
 
 import soundfile
 
-from ..core.audio import check_rate
 from ..core.errors import AudioError, UsageError, reason
-from .decoding import MOST_CHANNELS
+from ..core.signal.rates import check_rate
 from .formats import WRITE_FORMATS
+from .reading.decoding import MOST_CHANNELS
 
 RAW_IN = {"u8": "PCM_U8", "s16": "PCM_16", "s24": "PCM_24", "s32": "PCM_32", "f32": "FLOAT"}
 """Encodings of raw samples, little-endian, channels interleaved."""

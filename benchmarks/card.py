@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..core.bundle.weights import stored_tensors, weights_file
 from ..core.outputs import write_text
-from ..core.weights import stored_tensors, weights_file
 from ..families.hiresldm.components import NAMES
 from ..runtimes.restorer import EMBEDDED_BUNDLE
 from . import documents

@@ -9,8 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ..core import manifest as bundles
-from ..core.weights import digest
+from ..core.bundle import manifest as bundles
+from ..core.bundle.weights import digest
 
 _ENGINE_PACKAGES = ("hiresldm", "numpy", "onnxruntime", "soundfile", "soxr")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import soxr
 
-from ..core.audio import RATE_HZ
+from ..core.signal.rates import RATE_HZ
 from ..core.spec import Array
 
 METRIC_HZ = 16_000

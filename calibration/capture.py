@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from ..core.audio import RATE_HZ
 from ..core.calls import Call, noting
 from ..core.restorer import Restorer, Wrap, as_it_is
+from ..core.signal.rates import RATE_HZ
 from ..core.spec import Component
 from ..families.checkpoints import Model
 from ..runtimes import on_torch

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.errors import UsageError
-from ..core.metrics import si_sdr_db
+from ..core.signal.metrics import si_sdr_db
 from ..core.spec import Array
 from ..training.data.bank import Sounds
 from ..training.data.corpus import RATE_HZ

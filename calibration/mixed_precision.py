@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..core.bundle.schemes import Precision
 from ..core.errors import IntegrityError, UsageError
 from ..core.outputs import publish
-from ..core.schemes import Precision
 
 VERSION = 1
 ACCEPTED = (Precision.FP16, Precision.INT8, Precision.INT4)

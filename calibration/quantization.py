@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..core.bundle.quantized import Quantized
+from ..core.bundle.schemes import BLOCK, SCALE_BITS, SCHEMES, Precision
 from ..core.errors import UsageError
-from ..core.quantized import Quantized
-from ..core.schemes import BLOCK, SCALE_BITS, SCHEMES, Precision
 from ..core.spec import Array
 from .layers import Layer
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.quantized import Quantized
-from ..core.schemes import Precision
+from ..core.bundle.quantized import Quantized
+from ..core.bundle.schemes import Precision
 from .layers import quantizable
 from .quantization import bits_of, quantize
 

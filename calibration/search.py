@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ..core.bundle.schemes import Precision
 from ..core.errors import BudgetError
-from ..core.schemes import Precision
 from ..families.checkpoints import Model
 from .layers import quantizable
 from .mixed_precision import PrecisionConfig

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..core.audio import RATE_HZ
-from ..core.schemes import Precision
+from ..core.bundle.schemes import Precision
+from ..core.signal.rates import RATE_HZ
+from ..core.signal.spectrum import compress, stft
 from ..core.spec import Array, Arrays, Component
-from ..core.spectrum import compress, stft
 from ..families.checkpoints import Model
 from ..runtimes import on_torch
 from .capture import restorer_of

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from ..core.quantized import dequantize
-from ..core.schemes import SCHEMES, Precision
+from ..core.bundle.quantized import dequantize
+from ..core.bundle.schemes import SCHEMES, Precision
 from ..families.checkpoints import Model
 from .layers import Layer, quantizable
 from .quantization import bits_of, quantize, stored_bits

@@ -11,9 +11,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from ..core import strict
+from ..core.bundle import strict
+from ..core.bundle.manifest import sha256_of
 from ..core.errors import IntegrityError, UsageError, reason
-from ..core.manifest import sha256_of
 from ..core.outputs import publish
 from ..core.spec import Arrays
 

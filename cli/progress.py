@@ -70,7 +70,7 @@ class _Lines:
 
 
 def _duration_s(path: Path) -> float:
-    from ..audio.reader import header_s
+    from ..audio.reading.reader import header_s
 
     try:
         return (header_s(path) or 0.0) if path.is_file() else 0.0

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .audio import check_rate
 from .errors import AudioError, UsageError
+from .signal.rates import check_rate
 from .spec import Array
 
 

@@ -9,11 +9,12 @@ from typing import Self
 
 import numpy as np
 
-from . import arguments, noise
-from .audio import resample
-from .chunks import ChunkPlan
+from . import arguments
 from .family import Host, Options, Runners, accepted_steps
-from .loudness import LoudnessMeter, gain_to
+from .signal import noise
+from .signal.chunks import ChunkPlan
+from .signal.loudness import LoudnessMeter, gain_to
+from .signal.rates import resample
 from .spec import Array, Runner
 from .streams import Follower, Latency, Level, Restoration, Stream, latency_of
 from .workers import Workers

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .quantized import Quantized
-from .schemes import Precision
+from .bundle.quantized import Quantized
+from .bundle.schemes import Precision
 
 Array = NDArray[np.float32]
 Arrays = Mapping[str, Array]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from . import arguments
-from .audio import Resampler
-from .chunks import ChunkPlan, Cutter, Joiner, Window
 from .errors import UsageError
-from .loudness import LoudnessMeter
+from .signal.chunks import ChunkPlan, Cutter, Joiner, Window
+from .signal.loudness import LoudnessMeter
+from .signal.rates import Resampler
 from .spec import Array
 from .workers import Workers
 

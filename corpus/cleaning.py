@@ -11,11 +11,11 @@ import numpy as np
 import soundfile
 
 from ..audio.files import Wanted, restore_file
-from ..audio.reader import AudioReader
-from ..audio.writer import AudioWriter, Form
+from ..audio.reading.reader import AudioReader
+from ..audio.writing.writer import AudioWriter, Form
 from ..core.errors import AudioError
-from ..core.metrics import RATE_HZ
 from ..core.restorer import Restorer
+from ..core.signal.metrics import RATE_HZ
 from ..core.spec import Array
 from .clip import Clip, Kept, Record
 from .scoring import scores

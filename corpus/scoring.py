@@ -7,8 +7,8 @@ from importlib.util import find_spec
 
 from ..benchmarks.quality.metrics import dnsmos
 from ..core.errors import BackendMissingError
-from ..core.metrics import RATE_HZ, bandwidth_hz, lost_speech
 from ..core.restorer import measure
+from ..core.signal.metrics import RATE_HZ, bandwidth_hz, lost_speech
 from ..core.spec import Array
 from .clip import Record
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.metrics import lsd
-from ..core.sampler import ddim, timesteps
+from ..core.signal.metrics import lsd
+from ..core.signal.sampler import ddim, timesteps
 from ..families.hiresldm import torch_frontend as frontend
 from ..families.hiresldm.model import Model
 from ..training.data.chain import Chain

@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 
+from ..core.bundle.manifest import sha256_of
+from ..core.bundle.weights import weights_file
 from ..core.errors import UsageError
-from ..core.manifest import sha256_of
 from ..core.memory import peak_bytes
-from ..core.weights import weights_file
 from ..families.checkpoints import load_component, save_component
 from ..families.hiresldm.components import NAMES
 from ..families.hiresldm.denoiser import Denoiser

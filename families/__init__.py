@@ -11,10 +11,10 @@ from importlib.metadata import entry_points
 from itertools import pairwise
 from typing import cast
 
-from ..core import strict
+from ..core.bundle import strict
+from ..core.bundle.manifest import Manifest
 from ..core.errors import IntegrityError, UsageError
 from ..core.family import Family, Host
-from ..core.manifest import Manifest
 
 DEFAULT = "hiresldm"
 _GROUP = "hiresldm.families"

@@ -13,11 +13,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ..core import strict
+from ..core.bundle import strict
+from ..core.bundle.weights import weights_file
 from ..core.errors import IntegrityError, UsageError, reason
 from ..core.family import Host
 from ..core.spec import Component
-from ..core.weights import weights_file
 from . import DEFAULT, find
 
 

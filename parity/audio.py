@@ -10,11 +10,11 @@ import numpy as np
 
 from ..benchmarks.quality.metrics import scores
 from ..benchmarks.quality.testset import Pair
-from ..core.audio import RATE_HZ
+from ..core.bundle.schemes import Precision
 from ..core.errors import BackendMissingError
 from ..core.family import Host
 from ..core.restorer import Restorer
-from ..core.schemes import Precision
+from ..core.signal.rates import RATE_HZ
 from ..core.spec import Array, Runner
 from . import inputs
 from .candidates import Candidate

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .. import families
+from ..core.bundle.manifest import Manifest
 from ..core.errors import BackendMissingError, ToolkitError
-from ..core.manifest import Manifest
 from ..core.spec import Artifact, Runner, Runtime
 from ..runtimes.restorer import backends, pick, shared_frames
 from .rows import Row, Status

@@ -13,9 +13,9 @@ from ..benchmarks.quality.testset import Pair
 from ..calibration.capture import restorer_of
 from ..calibration.search import Deltas, Trial
 from ..calibration.simulation import Layers, model_bytes, simulated
-from ..core.audio import RATE_HZ
 from ..core.errors import UsageError
 from ..core.restorer import Restorer
+from ..core.signal.rates import RATE_HZ
 from ..core.spec import Array
 from ..families.checkpoints import Model
 from . import thresholds

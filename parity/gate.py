@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import families
-from ..core import manifest as bundles
+from ..core.bundle import manifest as bundles
+from ..core.bundle.manifest import Manifest
 from ..core.errors import BackendMissingError
 from ..core.family import Host
-from ..core.manifest import Manifest
 from ..core.spec import Component, Runner
 from . import golden, thresholds
 from .audio import AudioEvaluator

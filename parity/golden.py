@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import families
-from ..core import manifest as bundles
+from ..core.bundle import manifest as bundles
+from ..core.bundle.manifest import Manifest
 from ..core.errors import IntegrityError, UsageError, reason
 from ..core.family import Runners
-from ..core.manifest import Manifest
 from ..core.spec import Array, Arrays, Component, File
 from . import inputs, thresholds
 from .candidates import Candidate, candidates

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from ..audio.reader import read_mono
-from ..core.audio import RATE_HZ
+from ..audio.reading.reader import read_mono
+from ..core.signal.rates import RATE_HZ
 from ..core.spec import Array
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

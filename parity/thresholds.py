@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..core.bundle.schemes import Precision
 from ..core.errors import UsageError
-from ..core.schemes import Precision
 
 FILE = Path(__file__).with_name("thresholds.toml")
 VERSION = 1

@@ -15,8 +15,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from .. import families
-from ..core import manifest as bundles
 from ..core import processors
+from ..core.bundle import manifest as bundles
 from ..core.errors import BackendMissingError, ToolkitError
 from ..core.spec import Runtime
 from .restorer import DEFAULT_BACKEND, EMBEDDED_BUNDLE, Restorer, backends, pick, runtime_of

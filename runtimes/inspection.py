@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import families
-from ..core import manifest as bundles
+from ..core.bundle import manifest as bundles
 from ..core.errors import BackendMissingError, ToolkitError
 from ..core.spec import Artifact, File
 from .restorer import backends

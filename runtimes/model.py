@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.manifest import sha256_of
+from ..core.bundle.manifest import sha256_of
 from .restorer import DEFAULT_BACKEND, EMBEDDED_BUNDLE, Restorer
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.bundle.schemes import Precision
 from ..core.errors import BackendMissingError, IntegrityError, reason
-from ..core.schemes import Precision
 from ..core.spec import Array, Arrays, Artifact, Runner, Shapes
 from .signature import Input, check
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from .. import families
-from ..core import arguments, noise, processors, restorer
-from ..core import manifest as bundles
+from ..core import arguments, processors, restorer
+from ..core.bundle import manifest as bundles
 from ..core.errors import IntegrityError, UsageError
+from ..core.signal import noise
 from ..core.spec import Artifact, Runtime
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Restorer(restorer.Restorer):
         Raises as `audio.files.restore_file` does.
         """
         from ..audio.files import Wanted, restore_file
-        from ..audio.writer import Form
+        from ..audio.writing.writer import Form
 
         form = Form(depth=bit_depth, bitrate_kbps=bitrate_kbps)
         return restore_file(

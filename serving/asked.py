@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from ..audio.files import Wanted
 from ..audio.formats import WRITE_FORMATS
-from ..audio.writer import Form
+from ..audio.writing.writer import Form
 from ..core import arguments
-from ..core.audio import check_rate
 from ..core.errors import UsageError
+from ..core.signal.rates import check_rate
 from ..core.streams import LATENCIES
 
 ENCODINGS = {"s16": "<i2", "f32": "<f4"}

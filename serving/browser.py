@@ -15,9 +15,9 @@ import soundfile
 from .. import families
 from ..benchmarks.speed.contest import Contestant
 from ..benchmarks.speed.timing import RTF
-from ..core import manifest as bundles
-from ..core.audio import RATE_HZ
+from ..core.bundle import manifest as bundles
 from ..core.errors import BackendMissingError
+from ..core.signal.rates import RATE_HZ
 from ..core.spec import Array
 from ..export.pack import subset, web
 from . import page

@@ -17,7 +17,7 @@ from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from ..audio.files import RestoredFile, Wanted, restore_file
-from ..audio.reader import AudioReader
+from ..audio.reading.reader import AudioReader
 from ..core.errors import AudioError, ToolkitError
 from ..core.restorer import Restorer
 from .asked import file_asked

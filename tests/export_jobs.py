@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hiresldm.core.bundle.quantized import Quantized
+from hiresldm.core.bundle.schemes import Precision
 from hiresldm.core.family import contract
-from hiresldm.core.quantized import Quantized
-from hiresldm.core.schemes import Precision
 from hiresldm.core.spec import Arrays, Component, ExportJob
 from hiresldm.families.checkpoints import Model
 from hiresldm.parity import thresholds

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import UsageError
-from ..core.sampler import ddim, timesteps
+from ..core.signal.sampler import ddim, timesteps
 from ..families.hiresldm.model import Model
 from .data.chain import Chain
 from .discriminator import Discriminator, DiscriminatorSize

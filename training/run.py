@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
+from ..core.bundle.weights import weights_file
 from ..core.errors import IntegrityError, UsageError
-from ..core.weights import weights_file
 from ..families.checkpoints import load_component
 from ..families.hiresldm.components import NAMES
 from ..families.hiresldm.config import ModelConfig

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.audio import RATE_HZ
 from ...core.errors import UsageError
 from ...core.restorer import Wrap
+from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array, Arrays, Runner
 from ...families.hiresldm.frontend import FrontEnd, istft, stft
 from ...runtimes.restorer import EMBEDDED_BUNDLE, Restorer

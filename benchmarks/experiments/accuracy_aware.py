@@ -15,8 +15,8 @@ from torch import nn
 
 from ...calibration.capture import restorer_of
 from ...calibration.store import Calibration
-from ...core.metrics import snr_db
 from ...core.restorer import Restorer
+from ...core.signal.metrics import snr_db
 from ...core.spec import Arrays, Component, Runner
 from ...export.writers.quiet import quiet
 from ...export.writers.to_openvino import converted

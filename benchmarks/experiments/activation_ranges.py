@@ -20,7 +20,7 @@ from torch import nn
 
 from ...calibration import store
 from ...calibration.store import Calibration
-from ...core.metrics import snr_db
+from ...core.signal.metrics import snr_db
 from ...core.spec import Array, Arrays, Component
 from ...export.writers.onnx_graph.static import OPERATORS, boundary
 from ...export.writers.tracing import trace

@@ -23,7 +23,7 @@ import numpy as np
 import psutil
 import soundfile
 
-from ...audio.reader import read_mono
+from ...audio.reading.reader import read_mono
 from ...corpus.journal import WORKSHOP
 from ...runtimes.restorer import EMBEDDED_BUNDLE
 from .. import provenance, report

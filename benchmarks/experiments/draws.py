@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.audio import RATE_HZ
+from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array, Arrays, Runner
 from ...runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 from ...training.data import effects, noises

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ...core.audio import RATE_HZ
 from ...core.errors import UsageError
+from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from ...runtimes.restorer import EMBEDDED_BUNDLE
 from ...training.data import corpus

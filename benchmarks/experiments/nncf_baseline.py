@@ -20,7 +20,7 @@ from ...calibration.search import descent
 from ...calibration.sensitivity import measure
 from ...calibration.simulation import Layers, model_bytes, uniform
 from ...calibration.store import Calibration
-from ...core.schemes import BLOCK, Precision
+from ...core.bundle.schemes import BLOCK, Precision
 from ...core.spec import Component
 from ...export.writers.quiet import quiet
 from ...export.writers.to_openvino import converted

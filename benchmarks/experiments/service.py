@@ -24,7 +24,7 @@ import numpy as np
 import psutil
 import soundfile
 
-from ...audio.reader import read_mono
+from ...audio.reading.reader import read_mono
 from ...runtimes.restorer import EMBEDDED_BUNDLE
 from .. import provenance, report
 from ..speed.timing import EXAMPLE

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import soxr
 
-from ...core.audio import RATE_HZ
+from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from ..rates import METRIC_HZ as OWN_HZ
 from ..rates import at_16_khz

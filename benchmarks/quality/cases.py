@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from torch import nn
 
-from ...core.audio import RATE_HZ
-from ...core.sampler import Sample, ddim, dpmpp_2m, timesteps
+from ...core.signal.rates import RATE_HZ
+from ...core.signal.sampler import Sample, ddim, dpmpp_2m, timesteps
 from ...core.spec import Array, Runner
 from ...distill.shortcut import COMPONENT, OnGrid, TwoTimeDenoiser
 from ...families.checkpoints import Model, load, load_component

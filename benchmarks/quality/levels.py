@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ...core.audio import RATE_HZ
 from ...core.outputs import check_target
 from ...core.restorer import measure
+from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from ...runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 from ...training.data.bank import Sounds

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.audio import RATE_HZ
+from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from .cases import Case, SeededCase
 from .evaluation import ClipScores, Rendering

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import cast
 
 from ...audio.formats import READ_SUFFIXES
-from ...audio.reader import read_mono
-from ...core.audio import RATE_HZ
+from ...audio.reading.reader import read_mono
 from ...core.errors import UsageError
-from ...core.metrics import bandwidth_hz
+from ...core.signal.metrics import bandwidth_hz
+from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from ...training.data.material import SHORTEST_S
 from .testset import CLASSES, LONGEST_S, Pair, pairs

@@ -10,9 +10,9 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from ...core.manifest import sha256_of
+from ...core.bundle.manifest import sha256_of
+from ...core.bundle.weights import weights_file
 from ...core.spec import Array
-from ...core.weights import weights_file
 from ...distill.run import FACTS
 from ..report import Row, interval_text, system_title, table
 from ..speed.memory import Memory

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.audio import RATE_HZ
-from ...core.metrics import snr_db
 from ...core.restorer import measure
+from ...core.signal.metrics import snr_db
+from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from ...core.streams import LATENCIES, Latency, Stream
 from ...runtimes.restorer import EMBEDDED_BUNDLE, Restorer

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.audio import RATE_HZ
 from ...core.errors import UsageError
-from ...core.loudness import gain_to
 from ...core.restorer import measure
+from ...core.signal.loudness import gain_to
+from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from ...families.hiresldm.host import Host, RecoveryAlone, RoundTrip
 from ...runtimes.restorer import Restorer

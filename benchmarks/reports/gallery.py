@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import soundfile
 
-from ...core.audio import RATE_HZ
+from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from ..quality.evaluation import Rendering, System
 from ..report import system_title
@@ -18,7 +18,7 @@ from .spectrograms import level_db, thumbnail
 
 EXCERPT_S = 6.0
 _PEAK = 0.9
-# libopus at about 64 kbit/s: full band to 20 kHz. Blocks are small as in core/audio.py.
+# libopus at about 64 kbit/s: full band to 20 kHz. Blocks are small as in core/signal/rates.py.
 _COMPRESSION = 0.75
 _BLOCK = 16_384
 

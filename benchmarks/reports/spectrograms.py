@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.audio import RATE_HZ
+from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from ...families.hiresldm.frontend import FrontEnd, expand, stft
 from ..figures import blank, save

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ...core import manifest as bundles
-from ...core.audio import RATE_HZ
-from ...core.manifest import bytes_of
+from ...core.bundle import manifest as bundles
+from ...core.bundle.manifest import bytes_of
+from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from ...runtimes.restorer import chosen, runtime_of
 from ..peers.load import Peer, peers_of

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ...audio.reader import read_mono
+from ...audio.reading.reader import read_mono
 from ...core import processors
-from ...core.audio import RATE_HZ
+from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from ...runtimes.restorer import EMBEDDED_BUNDLE
 from .. import provenance, report

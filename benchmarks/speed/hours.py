@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from ...audio.reader import read_mono
-from ...core.audio import RATE_HZ
+from ...audio.reading.reader import read_mono
+from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from ...runtimes.restorer import EMBEDDED_BUNDLE
 from .. import provenance, report

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ...audio.reader import read_mono
-from ...core.audio import RATE_HZ
+from ...audio.reading.reader import read_mono
+from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from ...core.streams import LATENCIES
 from ...runtimes.restorer import EMBEDDED_BUNDLE, Restorer

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from ...core.audio import RATE_HZ
 from ...core.errors import ToolkitError
+from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from .timing import spread
 

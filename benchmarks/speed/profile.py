@@ -11,10 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ...core import manifest as bundles
-from ...core.audio import RATE_HZ
+from ...core.bundle import manifest as bundles
 from ...core.calls import Call, noting
 from ...core.errors import ToolkitError
+from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from ...runtimes import on_ort
 from ...runtimes.restorer import Restorer, chosen

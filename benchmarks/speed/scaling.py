@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.audio import RATE_HZ
 from ...core.restorer import Restorer
+from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from .processes import peak
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.audio import RATE_HZ
+from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array, Arrays, Runner
 from ...runtimes.restorer import Restorer
 

@@ -11,7 +11,7 @@ from .. import options
 from ..told import tell
 
 if TYPE_CHECKING:
-    from ...core.manifest import Manifest
+    from ...core.bundle.manifest import Manifest
 
 
 def pack(
@@ -51,7 +51,7 @@ def pack(
 
 
 def _about(out: Path, packed: Manifest) -> dict[str, Any]:
-    from ...core.manifest import bytes_of
+    from ...core.bundle.manifest import bytes_of
 
     artifacts = {a.component: f"{a.format} {a.precision}" for a in packed.artifacts}
     return {"out": str(out), "bytes": bytes_of(out), "components": artifacts}

@@ -97,8 +97,8 @@ def _tiled(speech: Path | None, seconds: float) -> Array:
     """The speech as mono (N,) at 48 kHz, repeated or cut to this length."""
     import numpy as np
 
-    from ...audio.reader import read_mono
+    from ...audio.reading.reader import read_mono
     from ...benchmarks.speed.timing import EXAMPLE
-    from ...core.audio import RATE_HZ
+    from ...core.signal.rates import RATE_HZ
 
     return np.resize(read_mono(speech or EXAMPLE), round(seconds * RATE_HZ))

@@ -62,7 +62,7 @@ def parity(
 
 
 def _locate(gate: Gate, repro: Path, *, on_stderr: bool) -> None:
-    from ...parity.repro import located
+    from ...parity.debugging.repro import located
 
     for text in located(gate, repro):
         typer.echo(text, err=on_stderr)

@@ -13,7 +13,7 @@ def plot(
     out: Annotated[Path, typer.Option(help="PNG file to write.")],
 ) -> None:
     """Draw the spectrograms of audio files one above the other, on one scale."""
-    from ...audio.reader import read_mono
+    from ...audio.reading.reader import read_mono
     from ...benchmarks.reports.spectrograms import draw
     from ...core.outputs import check_target
 

@@ -71,7 +71,7 @@ def corpus(
     Each clip has the noise of its own hash, so that it becomes the same wherever it is done.
     """
     from ...audio.files import Wanted
-    from ...audio.writer import Form
+    from ...audio.writing.writer import Form
     from ...corpus import layouts
     from ...corpus.cleaning import Cleaning
     from ...corpus.journal import Journal, spool_of

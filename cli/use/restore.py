@@ -95,7 +95,7 @@ def restore(
 ) -> None:
     """Restore speech from IN to OUT: at the model's 48 kHz, every channel, as long as it was."""
     from ...audio.files import Wanted
-    from ...audio.writer import Form
+    from ...audio.writing.writer import Form
     from ...runtimes.model import Model
     from . import restoring
 

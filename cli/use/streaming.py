@@ -12,7 +12,7 @@ from typing import Any
 
 from ...audio import devices, live, pipes, raw
 from ...audio.live import Exchange, Heard
-from ...audio.writer import AudioWriter
+from ...audio.writing.writer import AudioWriter
 from ...core.errors import UsageError, reason
 from ...core.streams import Stream
 from ...runtimes.model import Model

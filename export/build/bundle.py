@@ -15,14 +15,14 @@ import torch
 
 from ...calibration.quantize import quantized
 from ...calibration.simulation import fp32_bytes
-from ...core import manifest as bundles
-from ...core import noise
+from ...core.bundle import manifest as bundles
+from ...core.bundle.manifest import Manifest
+from ...core.bundle.schemes import SCHEMES, Precision
+from ...core.bundle.weights import weights_file
 from ...core.errors import BackendMissingError, UsageError
 from ...core.family import Host, as_json, contract
-from ...core.manifest import Manifest
-from ...core.schemes import SCHEMES, Precision
+from ...core.signal import noise
 from ...core.spec import Arrays, Artifact, ExportJob
-from ...core.weights import weights_file
 from ...families.checkpoints import Config, Model, load, open_component, save_component
 from ...parity import golden, thresholds
 from ...runtimes import on_torch

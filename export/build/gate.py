@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ...core.bundle.manifest import bytes_of
 from ...core.errors import BackendMissingError, ParityError
-from ...core.manifest import bytes_of
 from ...core.spec import Array, Arrays, Artifact, Component, Runner
 from ...parity.distance import Distance, distance
 from ...runtimes.restorer import backends, runtime_of, stands_in

@@ -9,9 +9,9 @@ from pathlib import Path
 from ... import families
 from ...benchmarks.quality.testset import pairs
 from ...calibration.search import Deltas
+from ...core.bundle.schemes import Precision
 from ...core.errors import UsageError
 from ...core.restorer import Restorer
-from ...core.schemes import Precision
 from ...families.checkpoints import Model
 from ...parity.evaluator import Budget, Evaluator
 from ...runtimes.restorer import shared_frames

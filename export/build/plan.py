@@ -14,9 +14,9 @@ from ...calibration.layers import quantizable
 from ...calibration.quantization import stored_bits
 from ...calibration.simulation import Layers
 from ...calibration.store import Calibration
+from ...core.bundle.manifest import sha256_of
+from ...core.bundle.schemes import SCHEMES, Needs, Precision
 from ...core.errors import UsageError
-from ...core.manifest import sha256_of
-from ...core.schemes import SCHEMES, Needs, Precision
 from ...core.spec import Component, Exporter
 from ...families.checkpoints import Model
 from .. import writers

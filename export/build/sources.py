@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ... import families
-from ...core import manifest as bundles
+from ...core.bundle import manifest as bundles
 from ...core.errors import UsageError
 from ...core.family import Family, Host
 from ...families.checkpoints import Model, load

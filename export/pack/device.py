@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...core import manifest as bundles
-from ...core.manifest import Manifest
+from ...core.bundle import manifest as bundles
+from ...core.bundle.manifest import Manifest
 from ...core.spec import File
 from . import note, subset, vectors
 from .folder import whole

@@ -10,10 +10,10 @@ from string import Template
 from typing import Any, cast
 
 from ... import families
-from ...core import manifest as bundles
-from ...core.loudness import PAUSE_GATE_LU, SILENCE_LUFS
-from ...core.manifest import Manifest
+from ...core.bundle import manifest as bundles
+from ...core.bundle.manifest import Manifest
 from ...core.restorer import FADE_S
+from ...core.signal.loudness import PAUSE_GATE_LU, SILENCE_LUFS
 from ...core.spec import Artifact, Component, Dim, Tensor
 from ...families.hiresldm.host import Host
 from . import operators, vectors

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ... import families
-from ...core import manifest as bundles
+from ...core.bundle import manifest as bundles
+from ...core.bundle.manifest import Manifest
 from ...core.errors import IntegrityError
-from ...core.manifest import Manifest
 from ...core.spec import Artifact
 from .folder import copy
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ... import families
-from ...core import noise
+from ...core.bundle.manifest import Manifest
 from ...core.errors import IntegrityError
-from ...core.manifest import Manifest
+from ...core.signal import noise
 from ...core.spec import Array, Component
 from ...parity import golden
 from ...parity.rows import PIPELINE

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ...core import manifest as bundles
-from ...core.manifest import Manifest
+from ...core.bundle import manifest as bundles
+from ...core.bundle.manifest import Manifest
 from . import subset
 from .folder import copy, whole
 

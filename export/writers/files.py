@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from ...core.manifest import sha256_of
+from ...core.bundle.manifest import sha256_of
 from ...core.spec import Artifact, ExportJob, File
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ...core.bundle.quantized import Quantized
 from ...core.errors import ParityError
-from ...core.quantized import Quantized
 
 
 def check_integers(

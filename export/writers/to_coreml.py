@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ...core.bundle.schemes import SCHEMES, Needs, Precision
 from ...core.errors import BackendMissingError, UsageError
-from ...core.schemes import SCHEMES, Needs, Precision
 from ...core.spec import Arrays, Artifact, ExportJob
 from . import operations
 from .files import content_addressed, described

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ...core.bundle.schemes import SCHEMES, Precision
 from ...core.errors import UsageError
-from ...core.schemes import SCHEMES, Precision
 from ...core.spec import Arrays, Artifact, ExportJob
 from .files import content_addressed, described
 from .onnx_graph.floats import cast_to_fp16, externalize

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ...core.bundle.schemes import SCHEMES, Precision
 from ...core.errors import ParityError, UsageError
-from ...core.schemes import SCHEMES, Precision
 from ...core.spec import Artifact, ExportJob
 from .files import content_addressed, described
 from .onnx_graph.integers import by_key, store_integers, unpack

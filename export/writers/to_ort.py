@@ -11,8 +11,8 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+from ...core.bundle.schemes import Precision
 from ...core.errors import UsageError
-from ...core.schemes import Precision
 from ...core.spec import Artifact, ExportJob
 from . import to_onnx
 from .files import content_addressed, described

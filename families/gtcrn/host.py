@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from ...core.family import Options, Runners, Stepless, made
+from ...core.signal.spectrum import hann, overlap_add, windowed
 from ...core.spec import Array, Component, Dim, Tensor
-from ...core.spectrum import hann, overlap_add, windowed
 
 N_FFT, HOP = 512, 256
 FRAMES = Dim("frames", low=2, high=8192, example=50)

@@ -8,7 +8,7 @@ from pathlib import Path
 from reprlib import repr as shortened
 from typing import Any, ClassVar
 
-from ...core import strict
+from ...core.bundle import strict
 from ...core.errors import UsageError
 from .frontend import FrontEnd
 from .host import Host

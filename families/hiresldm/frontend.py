@@ -12,9 +12,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core import spectrum
+from ...core.signal import spectrum
+from ...core.signal.spectrum import compress, expand, hann
 from ...core.spec import Array
-from ...core.spectrum import compress, expand, hann
 
 Indices = NDArray[np.intp]
 

@@ -8,9 +8,9 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from ...core import noise
 from ...core.family import Options, Runners, check_offer, made
-from ...core.sampler import Sample, ddim, timesteps
+from ...core.signal import noise
+from ...core.signal.sampler import Sample, ddim, timesteps
 from ...core.spec import Array
 from .frontend import FrontEnd, istft, log_mel, stft
 

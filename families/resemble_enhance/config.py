@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from ...core import strict
+from ...core.bundle import strict
 from ...core.errors import UsageError
 from .host import Host
 

@@ -9,9 +9,9 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from ...core import noise, spectrum
 from ...core.errors import UsageError
 from ...core.family import Options, Runners, check_offer, made
+from ...core.signal import noise, spectrum
 from ...core.spec import Array
 
 RATE_HZ, HOP, MELS, LATENT, NOISE, WAVES = 44_100, 420, 128, 64, 128, 128

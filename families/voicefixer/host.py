@@ -13,8 +13,8 @@ from typing import ClassVar
 import numpy as np
 
 from ...core.family import Options, Runners, Stepless, made
+from ...core.signal.spectrum import hann, triangles, windowed
 from ...core.spec import Array, Component, Dim, Tensor
-from ...core.spectrum import hann, triangles, windowed
 
 RATE_HZ, N_FFT, HOP, MELS = 44_100, 2048, 441, 128
 SHORTEST = 64

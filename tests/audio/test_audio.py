@@ -10,10 +10,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hiresldm.audio.reader import AudioReader
-from hiresldm.audio.writer import PEAK_LIMIT, AudioWriter, Form, check_output, check_space
-from hiresldm.core.audio import RATE_HZ, check_rate, output_frames, resample
+from hiresldm.audio.reading.reader import AudioReader
+from hiresldm.audio.writing.writer import PEAK_LIMIT, AudioWriter, Form, check_output, check_space
 from hiresldm.core.errors import AudioError, UsageError
+from hiresldm.core.signal.rates import RATE_HZ, check_rate, output_frames, resample
 from hiresldm.core.spec import Array
 
 
@@ -186,7 +186,7 @@ def test_results_have_the_form_asked_for(
 
 
 def test_a_result_past_4_gib_is_rf64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hiresldm.audio.writer.LARGEST_WAV", 1000)
+    monkeypatch.setattr("hiresldm.audio.writing.writer.LARGEST_WAV", 1000)
     with AudioWriter(tmp_path / "long.wav", channels=1) as writer:
         writer.write(np.zeros((2000, 1), np.float32))
     assert (tmp_path / "long.wav").read_bytes()[:4] == b"RF64"

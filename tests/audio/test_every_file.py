@@ -24,7 +24,7 @@ from fuzz.memory import Meter
 from mutagen.flac import FLAC, Picture
 
 from hiresldm.audio.formats import READ_SUFFIXES, WRITE_FORMATS
-from hiresldm.audio.reader import AudioReader
+from hiresldm.audio.reading.reader import AudioReader
 from hiresldm.core.errors import AudioError
 from hiresldm.core.spec import Array
 

@@ -19,7 +19,7 @@ from hiresldm.audio import raw
 from hiresldm.audio.live import LONGEST_GAP_S, MOST_WAITING, Exchange
 from hiresldm.audio.pipes import RAW_IN
 from hiresldm.cli.main import main
-from hiresldm.core.audio import RATE_HZ
+from hiresldm.core.signal.rates import RATE_HZ
 from hiresldm.core.spec import Array
 
 BLOCK = 960

@@ -12,8 +12,8 @@ from command_line import Run
 
 from hiresldm.audio.files import Wanted, opened
 from hiresldm.audio.formats import WRITE_FORMATS
-from hiresldm.audio.reader import AudioReader
-from hiresldm.audio.writer import AudioWriter, Form, check_form
+from hiresldm.audio.reading.reader import AudioReader
+from hiresldm.audio.writing.writer import AudioWriter, Form, check_form
 from hiresldm.core.errors import ToolkitError, UsageError
 from hiresldm.core.spec import Array
 

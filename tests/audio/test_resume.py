@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from hiresldm.audio.draft import kept
 from hiresldm.audio.files import Wanted, restore_file
-from hiresldm.core.audio import RATE_HZ
+from hiresldm.audio.writing.draft import kept
+from hiresldm.core.signal.rates import RATE_HZ
 from hiresldm.core.spec import Array
 
 MakeRestorer = Callable[..., Any]

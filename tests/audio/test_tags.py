@@ -18,8 +18,8 @@ from mutagen.id3 import APIC, ID3, TIT2, TPE1
 from mutagen.mp4 import MP4Cover
 
 from hiresldm.audio.formats import WRITE_FORMATS
-from hiresldm.audio.reader import AudioReader
-from hiresldm.audio.writer import AudioWriter
+from hiresldm.audio.reading.reader import AudioReader
+from hiresldm.audio.writing.writer import AudioWriter
 
 SPEECH = np.full(4800, 0.01, np.float32)
 PNG = base64.b64decode(

@@ -19,7 +19,7 @@ from hiresldm.benchmarks.quality.metrics import cepstra, transcripts
 from hiresldm.benchmarks.quality.sources import RECORDED, source_of
 from hiresldm.cli.main import main
 from hiresldm.core.errors import UsageError
-from hiresldm.core.metrics import bandwidth_hz
+from hiresldm.core.signal.metrics import bandwidth_hz
 from hiresldm.core.spec import Array
 from hiresldm.families.hiresldm.frontend import FrontEnd, istft, mel_centres_hz, stft
 

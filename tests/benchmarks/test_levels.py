@@ -12,9 +12,9 @@ import hiresldm
 from hiresldm.benchmarks.quality import levels
 from hiresldm.benchmarks.quality.metrics import scores
 from hiresldm.benchmarks.quality.testset import Pair
-from hiresldm.core.audio import RATE_HZ
-from hiresldm.core.metrics import si_sdr_db, snr_db
 from hiresldm.core.restorer import Restorer, measure
+from hiresldm.core.signal.metrics import si_sdr_db, snr_db
+from hiresldm.core.signal.rates import RATE_HZ
 from hiresldm.core.spec import Array
 from hiresldm.training.data.effects import active_level
 

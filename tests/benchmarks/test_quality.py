@@ -30,7 +30,7 @@ from hiresldm.benchmarks.quality.testset import (
 )
 from hiresldm.cli.main import main
 from hiresldm.core.errors import ToolkitError, UsageError
-from hiresldm.core.metrics import band_limited, si_sdr_db
+from hiresldm.core.signal.metrics import band_limited, si_sdr_db
 from hiresldm.core.spec import Array
 
 RATE_HZ = 48_000

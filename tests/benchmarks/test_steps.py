@@ -18,8 +18,8 @@ from hiresldm.benchmarks.quality.robustness import SeedWatch, levels
 from hiresldm.benchmarks.quality.testset import Pair
 from hiresldm.benchmarks.speed.memory import Memory
 from hiresldm.cli.main import main
+from hiresldm.core.bundle.weights import weights_file
 from hiresldm.core.spec import Array, Arrays
-from hiresldm.core.weights import weights_file
 from hiresldm.distill.shortcut import COMPONENT, TwoTimeDenoiser
 from hiresldm.families.checkpoints import load, save_component
 from hiresldm.families.hiresldm.components import NAMES as COMPONENTS

@@ -19,7 +19,7 @@ from hiresldm.benchmarks.quality.systems import (
 )
 from hiresldm.benchmarks.quality.testset import Pair
 from hiresldm.core.errors import BackendMissingError, UsageError
-from hiresldm.core.metrics import lsd, si_sdr_db
+from hiresldm.core.signal.metrics import lsd, si_sdr_db
 from hiresldm.core.spec import Array
 from hiresldm.runtimes.restorer import Restorer
 

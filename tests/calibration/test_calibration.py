@@ -20,9 +20,9 @@ from hiresldm.calibration.sensitivity import choices, measure
 from hiresldm.calibration.simulation import simulated
 from hiresldm.calibration.store import Calibration, Sample
 from hiresldm.cli.main import main
+from hiresldm.core.bundle.schemes import Precision
 from hiresldm.core.errors import IntegrityError, UsageError
-from hiresldm.core.metrics import snr_db
-from hiresldm.core.schemes import Precision
+from hiresldm.core.signal.metrics import snr_db
 from hiresldm.core.spec import Array, Component
 from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
 from hiresldm.families.hiresldm.components import components

@@ -14,9 +14,9 @@ from hiresldm.calibration.layers import quantizable
 from hiresldm.calibration.mixed_precision import PrecisionConfig
 from hiresldm.calibration.quantize import quantized
 from hiresldm.calibration.simulation import model_bytes, simulated, uniform
+from hiresldm.core.bundle.quantized import dequantize
+from hiresldm.core.bundle.schemes import Precision
 from hiresldm.core.errors import IntegrityError, UsageError
-from hiresldm.core.quantized import dequantize
-from hiresldm.core.schemes import Precision
 from hiresldm.families.hiresldm.config import EDGE
 from hiresldm.families.hiresldm.model import Model
 

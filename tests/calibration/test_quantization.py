@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hiresldm.calibration.layers import quantizable
 from hiresldm.calibration.quantization import quantize
 from hiresldm.calibration.quantize import quantized
+from hiresldm.core.bundle.quantized import dequantize
+from hiresldm.core.bundle.schemes import Precision
 from hiresldm.core.errors import ParityError, UsageError
-from hiresldm.core.metrics import snr_db
-from hiresldm.core.quantized import dequantize
-from hiresldm.core.schemes import Precision
+from hiresldm.core.signal.metrics import snr_db
 from hiresldm.export.writers.onnx_graph.integers import pack, unpack
 from hiresldm.export.writers.roundtrip import check_floats, check_integers
 from hiresldm.families.checkpoints import load

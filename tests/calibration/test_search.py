@@ -23,9 +23,9 @@ from hiresldm.calibration.sensitivity import Sensitivity, choices
 from hiresldm.calibration.simulation import Layers, model_bytes, uniform
 from hiresldm.calibration.store import Calibration, Origin, Sample
 from hiresldm.cli.main import main
+from hiresldm.core.bundle.schemes import Precision
 from hiresldm.core.errors import BudgetError, UsageError
-from hiresldm.core.metrics import snr_db
-from hiresldm.core.schemes import Precision
+from hiresldm.core.signal.metrics import snr_db
 from hiresldm.core.spec import Array
 from hiresldm.families.checkpoints import load, save_component
 from hiresldm.families.hiresldm.components import components

@@ -18,8 +18,8 @@ import torch
 
 import hiresldm
 from hiresldm import Restorer, ToolkitError
-from hiresldm.core.audio import RATE_HZ
 from hiresldm.core.errors import AudioError, IntegrityError, UsageError
+from hiresldm.core.signal.rates import RATE_HZ
 from hiresldm.core.spec import Array
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 

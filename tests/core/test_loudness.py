@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hiresldm.core.loudness import LoudnessMeter, gain_to
+from hiresldm.core.signal.loudness import LoudnessMeter, gain_to
 from hiresldm.core.spec import Array
 
 RATE_HZ, HOP = 48_000, 4800

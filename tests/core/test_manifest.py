@@ -9,9 +9,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from hiresldm import families
-from hiresldm.core import manifest as bundles
+from hiresldm.core.bundle import manifest as bundles
+from hiresldm.core.bundle.weights import digest
 from hiresldm.core.errors import IntegrityError
-from hiresldm.core.weights import digest
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 

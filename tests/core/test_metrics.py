@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hiresldm.core.errors import UsageError
-from hiresldm.core.metrics import band_limited, lost_speech, lsd, si_sdr_db, snr_db
+from hiresldm.core.signal.metrics import band_limited, lost_speech, lsd, si_sdr_db, snr_db
 from hiresldm.core.spec import Array
 
 NOISE = np.random.default_rng(0).standard_normal(48_000).astype(np.float32)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtri
 
-from hiresldm.core import noise
 from hiresldm.core.errors import UsageError
+from hiresldm.core.signal import noise
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 import hiresldm
 from hiresldm.audio.files import Wanted, restore_file
-from hiresldm.core.audio import RATE_HZ
 from hiresldm.core.errors import AudioError, IntegrityError, UsageError
-from hiresldm.core.metrics import snr_db
 from hiresldm.core.restorer import Restorer, measure
+from hiresldm.core.signal.metrics import snr_db
+from hiresldm.core.signal.rates import RATE_HZ
 from hiresldm.core.spec import Array, Arrays, Artifact, Runner
 from hiresldm.families.hiresldm.host import Host, RecoveryAlone
 from hiresldm.runtimes.restorer import pick, runtime_of, shared_frames

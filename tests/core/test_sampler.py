@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hiresldm.core.sampler import ddim, dpmpp_2m, signal_and_noise, timesteps
+from hiresldm.core.signal.sampler import ddim, dpmpp_2m, signal_and_noise, timesteps
 
 
 def gaussian_denoiser(mean: float, std: float):

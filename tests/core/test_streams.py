@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hiresldm import Restorer, ToolkitError
-from hiresldm.core.audio import RATE_HZ
-from hiresldm.core.metrics import snr_db
 from hiresldm.core.restorer import measure
+from hiresldm.core.signal.metrics import snr_db
+from hiresldm.core.signal.rates import RATE_HZ
 from hiresldm.core.spec import Array
 
 MakeRestorer = Callable[..., Any]

@@ -10,11 +10,11 @@ from tiny import TINY
 
 from hiresldm.calibration.quantization import quantize
 from hiresldm.calibration.quantize import quantized
+from hiresldm.core.bundle.manifest import sha256_of
+from hiresldm.core.bundle.quantized import Quantized, dequantize
+from hiresldm.core.bundle.schemes import Precision
 from hiresldm.core.errors import ParityError, UsageError
-from hiresldm.core.manifest import sha256_of
-from hiresldm.core.metrics import snr_db
-from hiresldm.core.quantized import Quantized, dequantize
-from hiresldm.core.schemes import Precision
+from hiresldm.core.signal.metrics import snr_db
 from hiresldm.core.spec import Array, Artifact, Component
 from hiresldm.export.writers import to_coreml
 from hiresldm.export.writers.mlpackage import package as coreml_package

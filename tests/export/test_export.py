@@ -14,13 +14,13 @@ from export_jobs import floor_db, job_of
 
 from hiresldm import families
 from hiresldm.cli.main import main
-from hiresldm.core import manifest as bundles
+from hiresldm.core.bundle import manifest as bundles
+from hiresldm.core.bundle.schemes import Precision
+from hiresldm.core.bundle.weights import stored_tensors, weights_file
 from hiresldm.core.errors import ExportError, ParityError
-from hiresldm.core.metrics import snr_db
 from hiresldm.core.restorer import Restorer as CoreRestorer
-from hiresldm.core.schemes import Precision
+from hiresldm.core.signal.metrics import snr_db
 from hiresldm.core.spec import Component, Dim, ExportJob, Tensor
-from hiresldm.core.weights import stored_tensors, weights_file
 from hiresldm.export.build.gate import Measured, dominated
 from hiresldm.export.writers import to_onnx
 from hiresldm.export.writers.onnx_graph import fp16 as onnx_fp16

@@ -9,8 +9,8 @@ from export_jobs import job_of
 
 from hiresldm.calibration.layers import quantizable
 from hiresldm.calibration.quantize import quantized
-from hiresldm.core.metrics import snr_db
-from hiresldm.core.schemes import Precision
+from hiresldm.core.bundle.schemes import Precision
+from hiresldm.core.signal.metrics import snr_db
 from hiresldm.core.spec import Component, Exporter, ExportJob, Runtime
 from hiresldm.export.writers import to_coreml, to_onnx, to_openvino, to_ort
 from hiresldm.export.writers.onnx_graph.integers import STATIC

@@ -14,8 +14,8 @@ import torch
 from tiny import TINY
 
 from hiresldm.cli.main import main
-from hiresldm.core import manifest as bundles
-from hiresldm.core import noise
+from hiresldm.core.bundle import manifest as bundles
+from hiresldm.core.signal import noise
 from hiresldm.export.pack import note
 from hiresldm.export.pack.device import NOTE, PLATFORMS
 from hiresldm.families.checkpoints import save_component

@@ -11,9 +11,9 @@ import torch
 
 from hiresldm import families
 from hiresldm.cli.main import main
-from hiresldm.core import manifest as bundles
+from hiresldm.core.bundle import manifest as bundles
 from hiresldm.core.errors import UsageError
-from hiresldm.core.metrics import snr_db
+from hiresldm.core.signal.metrics import snr_db
 from hiresldm.core.spec import Array
 from hiresldm.families.checkpoints import save_component
 from hiresldm.families.hiresldm import components as declared

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from hiresldm.cli.main import main
+from hiresldm.core.bundle.schemes import Precision
 from hiresldm.core.errors import UsageError
-from hiresldm.core.schemes import Precision
 from hiresldm.export.build.plan import exporters, plan
 from hiresldm.families.checkpoints import load
 from hiresldm.families.hiresldm.model import Model

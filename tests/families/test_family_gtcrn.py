@@ -16,10 +16,10 @@ from hiresldm import families
 from hiresldm.cli.main import main
 from hiresldm.core.errors import IntegrityError, UsageError
 from hiresldm.core.family import Options
-from hiresldm.core.metrics import snr_db
 from hiresldm.core.restorer import Restorer as CoreRestorer
+from hiresldm.core.signal.metrics import snr_db
+from hiresldm.core.signal.spectrum import hann, windowed
 from hiresldm.core.spec import Array, Arrays, Component
-from hiresldm.core.spectrum import hann, windowed
 from hiresldm.export.build.plan import plan
 from hiresldm.families.checkpoints import Model
 from hiresldm.families.gtcrn.host import HOP, N_FFT, Host

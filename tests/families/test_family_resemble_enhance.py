@@ -19,11 +19,11 @@ import soundfile
 import torch
 
 from hiresldm.cli.main import main
-from hiresldm.core import noise
 from hiresldm.core.errors import IntegrityError, UsageError
 from hiresldm.core.family import Options
-from hiresldm.core.metrics import snr_db
 from hiresldm.core.restorer import Restorer
+from hiresldm.core.signal import noise
+from hiresldm.core.signal.metrics import snr_db
 from hiresldm.export.build.captured import voice
 from hiresldm.families import find
 from hiresldm.families.resemble_enhance import model as models

@@ -14,7 +14,7 @@ from hiresldm import families
 from hiresldm.cli.main import main
 from hiresldm.core.errors import BackendMissingError, IntegrityError, UsageError
 from hiresldm.core.family import Options
-from hiresldm.core.metrics import snr_db
+from hiresldm.core.signal.metrics import snr_db
 from hiresldm.core.spec import Array, Arrays
 from hiresldm.families.voicefixer import package
 from hiresldm.families.voicefixer.host import ADVANCE, HOP, MELS, Host, mel_of, normalized

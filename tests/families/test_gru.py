@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from hiresldm.core.bundle.schemes import Precision
 from hiresldm.core.errors import ExportError, ParityError
-from hiresldm.core.metrics import snr_db
-from hiresldm.core.schemes import Precision
+from hiresldm.core.signal.metrics import snr_db
 from hiresldm.core.spec import Array, Artifact, Component, Dim, ExportJob
 from hiresldm.core.spec import Tensor as Port
 from hiresldm.export.writers import to_coreml, to_onnx, to_openvino

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 from tiny import TINY
 
 from hiresldm.cli.main import main
+from hiresldm.core.bundle.weights import weights_file
 from hiresldm.core.errors import IntegrityError, UsageError
-from hiresldm.core.weights import weights_file
 from hiresldm.families.checkpoints import load
 from hiresldm.families.hiresldm import frontend, torch_frontend
 from hiresldm.families.hiresldm.components import NAMES as COMPONENTS

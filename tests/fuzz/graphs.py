@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from hiresldm.core import manifest as bundles
-from hiresldm.core import noise
+from hiresldm.core.bundle import manifest as bundles
 from hiresldm.core.family import as_json
+from hiresldm.core.signal import noise
 from hiresldm.core.spec import Artifact, File
 from hiresldm.export.writers.mlpackage.convert import finish, unheard
 from hiresldm.families.hiresldm.frontend import FrontEnd

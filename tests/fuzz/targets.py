@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 from made_files import encoded, flac_of_open_length, ogg, wav
 
-from hiresldm.audio.reader import AudioReader
+from hiresldm.audio.reading.reader import AudioReader
 from hiresldm.calibration import store
-from hiresldm.core import manifest as bundles
+from hiresldm.core.bundle import manifest as bundles
+from hiresldm.core.bundle.weights import stored_tensors
 from hiresldm.core.errors import AudioError, ToolkitError
-from hiresldm.core.weights import stored_tensors
 from hiresldm.corpus.clip import Kept
 from hiresldm.corpus.layouts import sink_of, source_of
 from hiresldm.families.checkpoints import open_component, save_component

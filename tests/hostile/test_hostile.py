@@ -23,8 +23,8 @@ from fuzz.targets import TARGETS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hiresldm.core.bundle.weights import stored_tensors, weights_file
 from hiresldm.core.errors import IntegrityError, ToolkitError
-from hiresldm.core.weights import stored_tensors, weights_file
 from hiresldm.families.checkpoints import open_component
 from hiresldm.families.hiresldm.config import EDGE
 from hiresldm.parity import golden

@@ -13,7 +13,7 @@ import pytest
 from fuzz import graphs
 
 import hiresldm
-from hiresldm.core import manifest as bundles
+from hiresldm.core.bundle import manifest as bundles
 from hiresldm.core.errors import IntegrityError, ToolkitError
 
 

@@ -14,7 +14,7 @@ import grimp
 import pytest
 
 from hiresldm.cli.main import EXTRAS
-from hiresldm.core import manifest as bundles
+from hiresldm.core.bundle import manifest as bundles
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hiresldm.core import spectrum
+from hiresldm.core.signal import spectrum
 from hiresldm.core.spec import Array, Arrays, Runner
 from hiresldm.parity.candidates import Candidate
 from hiresldm.parity.components import ODD

@@ -14,17 +14,17 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from hiresldm.core import manifest as bundles
+from hiresldm.core.bundle import manifest as bundles
+from hiresldm.core.bundle.schemes import Precision
+from hiresldm.core.bundle.weights import stored_tensors, weights_file
 from hiresldm.core.errors import UsageError
-from hiresldm.core.schemes import Precision
 from hiresldm.core.spec import File
-from hiresldm.core.weights import stored_tensors, weights_file
 from hiresldm.parity import golden, report, thresholds
 from hiresldm.parity.candidates import Candidate, candidates
 from hiresldm.parity.components import ODD
+from hiresldm.parity.debugging.repro import located
 from hiresldm.parity.distance import distance
 from hiresldm.parity.gate import Gate
-from hiresldm.parity.repro import located
 from hiresldm.parity.rows import Row, Status, failed
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 

@@ -14,8 +14,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from hiresldm.cli.main import main
-from hiresldm.core import manifest as bundles
 from hiresldm.core import processors
+from hiresldm.core.bundle import manifest as bundles
 from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
 from hiresldm.runtimes import doctor
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, backends

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hiresldm.cli.main import main
-from hiresldm.core import manifest as bundles
+from hiresldm.core.bundle import manifest as bundles
 from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
 from hiresldm.families.hiresldm.frontend import FrontEnd
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE

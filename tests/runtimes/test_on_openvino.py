@@ -16,13 +16,13 @@ import torch
 from export_jobs import floor_db, job_of
 
 from hiresldm.core import processors
+from hiresldm.core.bundle.schemes import Precision
 from hiresldm.core.errors import BackendMissingError, IntegrityError, UsageError
-from hiresldm.core.metrics import snr_db
-from hiresldm.core.schemes import Precision
+from hiresldm.core.signal.metrics import snr_db
 from hiresldm.core.spec import Artifact, Component
 from hiresldm.export.writers import to_openvino
 from hiresldm.families.checkpoints import load
-from hiresldm.parity.locate import locate
+from hiresldm.parity.debugging.locate import locate
 from hiresldm.runtimes import on_openvino, on_torch
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, backends
 

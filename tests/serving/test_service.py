@@ -23,7 +23,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from hiresldm.cli.main import main
-from hiresldm.core.metrics import snr_db
+from hiresldm.core.signal.metrics import snr_db
 from hiresldm.core.spec import Array
 from hiresldm.runtimes.restorer import Restorer
 

@@ -8,7 +8,7 @@ import torch
 from scipy import signal
 
 from hiresldm.core.errors import UsageError
-from hiresldm.core.loudness import LoudnessMeter, gain_to
+from hiresldm.core.signal.loudness import LoudnessMeter, gain_to
 from hiresldm.training.data import chain, codecs, effects, noises, rooms
 from hiresldm.training.data.bank import Sounds
 from hiresldm.training.data.chain import Chain

@@ -22,7 +22,7 @@ import pytest
 import soundfile
 import web_vectors
 
-from hiresldm.core.metrics import snr_db
+from hiresldm.core.signal.metrics import snr_db
 from hiresldm.core.spec import Array
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 

@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 
 from hiresldm.cli.main import main
-from hiresldm.core import manifest as bundles
+from hiresldm.core.bundle import manifest as bundles
 from hiresldm.core.errors import IntegrityError
 from hiresldm.export.pack import web
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import web_vectors
 
-from hiresldm.core.manifest import sha256_of
+from hiresldm.core.bundle.manifest import sha256_of
 from hiresldm.core.spec import Array
 
 WEB = Path(__file__).parents[2] / "web"

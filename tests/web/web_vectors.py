@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hiresldm.core import noise
-from hiresldm.core.loudness import LoudnessMeter
+from hiresldm.core.signal import noise
+from hiresldm.core.signal.loudness import LoudnessMeter
 from hiresldm.core.spec import Array
 from hiresldm.families.hiresldm.frontend import FrontEnd, log_mel, stft
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer

@@ -7,8 +7,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from ...core import loudness
-from ...core.audio import RATE_HZ
+from ...core.signal import loudness
+from ...core.signal.rates import RATE_HZ
 from ...families.hiresldm.frontend import FrontEnd
 
 

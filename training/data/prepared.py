@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ...core.bundle.manifest import sha256_of
 from ...core.errors import IntegrityError, UsageError
-from ...core.manifest import sha256_of
 from . import corpus, rooms
 from .material import Clips, Coded, Material, Speech, assemble, encode
 

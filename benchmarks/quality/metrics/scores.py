@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ....core import metrics
 from ....core.errors import BackendMissingError, UsageError
+from ....core.signal import metrics
 from ....core.spec import Array
 from ...rates import METRIC_HZ, at_16_khz
 from ..testset import Pair

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ....core.bundle.schemes import Precision
 from ....core.errors import ExportError
-from ....core.schemes import Precision
 from ....core.spec import Component, Dim, ExportJob, Tensor
 from .. import operations
 from ..quiet import quiet

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ....core.bundle.quantized import Quantized
 from ....core.errors import ParityError
-from ....core.metrics import snr_db
-from ....core.quantized import Quantized
+from ....core.signal.metrics import snr_db
 from ....core.spec import Array, Arrays
 from .package import read
 from .weights import key_of, laid_out

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from ....core.bundle.quantized import Quantized
 from ....core.errors import ExportError, UsageError
-from ....core.quantized import Quantized
 from ....core.spec import Array, Arrays
 
 _LAYERS = ("linear", "conv", "conv_transpose")

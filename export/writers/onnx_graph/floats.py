@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ....core.weights import Stored, stored_tensors
+from ....core.bundle.weights import Stored, stored_tensors
 from ..tracing import replace
 from .integers import STORED
 

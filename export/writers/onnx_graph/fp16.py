@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ....core.metrics import snr_db
+from ....core.signal.metrics import snr_db
 from ....core.spec import Array, Arrays
 from ..tracing import replace
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ....core.bundle.quantized import Quantized, dequantize
 from ....core.errors import ExportError
-from ....core.quantized import Quantized, dequantize
 from ..tracing import TRANSPOSED, replace
 
 STORED = ".stored"

@@ -1,4 +1,4 @@
-/** A long signal through a function of short ones: overlapping chunks, joined by a cross-fade (core/chunks.py). */
+/** A long signal through a function of short ones: overlapping chunks, joined by a cross-fade (core/signal/chunks.py). */
 
 /** Sizes in samples; `chunk` and `context` are whole frames of `hop` samples. */
 export interface ChunkPlan {

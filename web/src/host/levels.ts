@@ -1,5 +1,5 @@
 /**
- * Integrated loudness after ITU-R BS.1770-4 of one channel, as core/loudness.py measures it.
+ * Integrated loudness after ITU-R BS.1770-4 of one channel, as core/signal/loudness.py measures it.
  *
  * Its absolute gate lies 50 LU below the loudest block, so that a louder or softer copy has the same
  * loudness but for its own gain.

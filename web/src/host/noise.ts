@@ -1,4 +1,4 @@
-// Counter-based Gaussian noise, the same to the bit as core/noise.py.
+// Counter-based Gaussian noise, the same to the bit as core/signal/noise.py.
 //
 // Philox4x32-10 (Salmon 2011) gives 32-bit words, Acklam's rational approximation of the inverse
 // normal distribution turns them into normals. Only + - * / and Math.sqrt are used, which IEEE 754

@@ -1,5 +1,5 @@
 /**
- * The deterministic sampler (Song 2021, DDIM, eta 0) of core/sampler.py, warm-started from the recovered latent.
+ * The deterministic sampler (Song 2021, DDIM, eta 0) of core/signal/sampler.py, warm-started from the recovered latent.
  *
  * The path is z_t = a_t z + s_t e with a_t = cos(pi t / 2), s_t = sin(pi t / 2), t from 1 (noise) to 0.
  */

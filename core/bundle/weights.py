@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import IntegrityError, reason
 from . import strict
-from .errors import IntegrityError, reason
 
 
 @dataclass(frozen=True)

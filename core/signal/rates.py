@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import soxr
 
-from .errors import AudioError
-from .spec import Array
+from ..errors import AudioError
+from ..spec import Array
 
 RATE_HZ = 48_000
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1_000, 768_000

@@ -14,14 +14,14 @@ import av
 import numpy as np
 import soundfile
 
-from ..core.audio import RATE_HZ, resample
-from ..core.errors import AudioError, UsageError, reason
-from ..core.spec import Array
+from ...core.errors import AudioError, UsageError, reason
+from ...core.signal.rates import RATE_HZ, resample
+from ...core.spec import Array
+from ..formats import WRITE_FORMATS, format_of
+from ..reading.reader import AudioReader
 from . import tags
 from .draft import Draft, Origin
 from .encoding import OPUS_KBPS_A_CHANNEL, encode, rates_hz, try_picture
-from .formats import WRITE_FORMATS, format_of
-from .reader import AudioReader
 
 PEAK_LIMIT = 0.999
 """A louder file is turned down as a whole instead of being clipped."""

@@ -18,8 +18,8 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from ..core.spec import Array
-from .decoding import container_of
+from ...core.spec import Array
+from ..reading.decoding import container_of
 
 _LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 _BITRATES_KBPS = {"libmp3lame": 128, "libopus": 64, "aac": 96}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import UsageError
-from .spec import Array
+from ..errors import UsageError
+from ..spec import Array
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..core.spec import Array
-from .formats import DRAFTS
+from ...core.spec import Array
+from ..formats import DRAFTS
 
 _BLOCK = 16_384
 """Frames that are read at a time: libvorbis overflows its stack on very long blocks."""

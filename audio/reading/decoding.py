@@ -17,8 +17,8 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from ..core.errors import AudioError, reason
-from ..core.spec import Array
+from ...core.errors import AudioError, reason
+from ...core.spec import Array
 from .ogg import mended_tail
 
 _DEMUXERS = (

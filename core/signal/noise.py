@@ -12,8 +12,8 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import UsageError
-from .spec import Array
+from ..errors import UsageError
+from ..spec import Array
 
 Words = NDArray[np.uint32]
 Doubles = NDArray[np.float64]

@@ -12,9 +12,9 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from ..errors import IntegrityError, reason
+from ..spec import Artifact, File
 from . import strict
-from .errors import IntegrityError, reason
-from .spec import Artifact, File
 
 VERSION = 2
 NAME = "bundle.json"

@@ -16,8 +16,8 @@ from mutagen.id3 import APIC, ID3
 from mutagen.mp4 import MP4, MP4Cover
 from mutagen.ogg import OggFileType
 
-from . import riff
-from .decoding import container_of
+from ..reading import riff
+from ..reading.decoding import container_of
 
 _TIME_REFERENCE = b"bext"
 _PICTURE = "metadata_block_picture"

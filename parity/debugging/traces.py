@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.spec import Array, Arrays, Artifact
-from ..runtimes import on_openvino
+from ...core.spec import Array, Arrays, Artifact
+from ...runtimes import on_openvino
 
 Traced = list[tuple[str, str, Array]]
 """(name, type, value) of every operation that gives floats, in the order in which they run."""
@@ -18,7 +18,7 @@ Tracer = Callable[[Artifact, Path, Arrays], Traced]
 
 def tracers() -> dict[str, Tracer]:
     """How the graph of each format is looked into."""
-    from ..runtimes import on_mil
+    from ...runtimes import on_mil
 
     return {"onnx": trace_onnx, "openvino": trace_openvino, "coreml": on_mil.trace}
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.spec import Array, Arrays, Artifact, Component
-from .distance import distance
+from ...core.spec import Array, Arrays, Artifact, Component
+from ..distance import distance
 from .traces import Traced, tracers
 
 

@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .spec import Array
+from ..spec import Array
 
 Complex = NDArray[np.complex64]
 Real = NDArray[np.float64]

@@ -9,9 +9,9 @@ import mutagen
 import numpy as np
 from mutagen.mp3 import MP3, BitrateMode
 
-from ..core.audio import RATE_HZ, check_rate, resample
-from ..core.errors import AudioError, reason
-from ..core.spec import Array
+from ...core.errors import AudioError, reason
+from ...core.signal.rates import RATE_HZ, check_rate, resample
+from ...core.spec import Array
 from . import riff
 from .decoding import Decoder
 

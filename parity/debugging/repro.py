@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from ..core.errors import BackendMissingError, UsageError
-from ..core.family import Host
-from ..core.spec import Array
-from .components import Finding
-from .gate import Gate
+from ...core.errors import BackendMissingError, UsageError
+from ...core.family import Host
+from ...core.spec import Array
+from ..components import Finding
+from ..gate import Gate
 from .locate import locate
 from .traces import tracers
 
@@ -80,7 +80,7 @@ def _save_waves(host: Host, stem: Path, waves: dict[str, Array]) -> None:
         path = stem.with_name(f"{stem.name}.{name}.wav")
         soundfile.write(path, wave, host.sample_rate_hz, subtype="FLOAT")
     waves["difference"] = waves["got"] - waves["expected"]
-    from ..benchmarks.reports.spectrograms import draw
+    from ...benchmarks.reports.spectrograms import draw
 
     try:
         draw(list(waves.items()), stem.with_name(f"{stem.name}.png"))

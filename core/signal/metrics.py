@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import UsageError
-from .spec import Array
+from ..errors import UsageError
+from ..spec import Array
 
 RATE_HZ = 48_000
 

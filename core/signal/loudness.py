@@ -17,7 +17,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .spec import Array
+from ..spec import Array
 
 BLOCK_S, HOP_S = 0.4, 0.1
 SILENCE_LUFS = -85.0

@@ -1,0 +1,1 @@
+"""Samples out of files, block by block, whatever the file claims."""

@@ -1,0 +1,1 @@
+"""After a FAIL: the first operation that goes wrong, and files that show it."""
