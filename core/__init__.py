@@ -1,0 +1,1 @@
+"""What every room shares, on NumPy: a model's declaration, and the restorer around it."""

@@ -1,0 +1,1 @@
+"""From networks to files: writers of formats, builds of bundles, packs for phones and web."""

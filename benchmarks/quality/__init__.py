@@ -1,0 +1,1 @@
+"""How restored speech sounds: damaged clips, systems side by side, metrics."""

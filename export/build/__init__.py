@@ -1,0 +1,1 @@
+"""A bundle from weights: planned, written, held against PyTorch, listed by hash."""

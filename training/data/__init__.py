@@ -1,0 +1,1 @@
+"""Speech prepared once, and damaged anew in every step."""

@@ -1,0 +1,1 @@
+"""What is done to a Core ML package after its converter."""
