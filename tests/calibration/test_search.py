@@ -99,6 +99,7 @@ def test_the_search_finds_nearly_the_smallest_mix_that_holds(
     assert found.chosen.bytes <= model_bytes(model, wanted) + 0.1 * span
 
 
+@pytest.mark.nightly(reason="an experiment of benchmarks/")
 def test_accuracy_control_takes_layers_back_until_a_component_is_near_enough(model: Model) -> None:
     component = next(
         component for component in components(TINY.host) if component.name == "denoiser"
@@ -116,6 +117,7 @@ def test_accuracy_control_takes_layers_back_until_a_component_is_near_enough(mod
     assert near[1] > coarse[1]
 
 
+@pytest.mark.nightly(reason="an experiment of benchmarks/")
 def test_nncf_chooses_among_the_same_layers(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nncf_baseline, "HALVINGS", 1)
     captured = [

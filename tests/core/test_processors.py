@@ -118,7 +118,7 @@ def test_a_process_held_to_one_processor_starts_no_threads() -> None:
     """ONNX Runtime by itself starts one for every core of the machine."""
     probe = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
-        "from pathlib import Path; from hiresldm.core import manifest;"
+        "from pathlib import Path; from hiresldm.core.bundle import manifest;"
         "from hiresldm.runtimes import on_ort;"
         f"root = Path({str(EMBEDDED_BUNDLE)!r}); artifact = manifest.load(root).artifacts[0];"
         "import onnxruntime; count = lambda: len(os.listdir('/proc/self/task'));"

@@ -182,6 +182,7 @@ def test_a_run_that_was_killed_goes_on_and_repeats_nothing_that_is_finished(
     assert _held(out, "folder") == _held(tmp_path / "whole", "folder")
 
 
+@pytest.mark.nightly(reason="a cluster takes half a minute")
 def test_a_ray_cluster_that_loses_a_worker_loses_no_clip_and_repeats_none(
     tmp_path: Path, clean: Clean
 ) -> None:

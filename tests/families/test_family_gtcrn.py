@@ -1,7 +1,6 @@
 """GTCRN as a family: its network against the published file, bundles of it from end to end."""
 
 import json
-import os
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,9 +33,7 @@ CACHES = {
     "tra_cache": (2, 3, 1, 1, 16),
     "inter_cache": (2, 1, 33, 16),
 }
-nightly = pytest.mark.skipif(
-    os.environ.get("HIRESLDM_NIGHTLY") != "1", reason="a minute; HIRESLDM_NIGHTLY=1 runs it"
-)
+nightly = pytest.mark.nightly(reason="a minute")
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -35,9 +34,7 @@ needs_package = pytest.mark.skipif(
     not all(map(find_spec, ("resemble_enhance", "omegaconf"))),
     reason="needs: pip install 'hiresldm[families]'; pip install --no-deps resemble-enhance",
 )
-nightly = pytest.mark.skipif(
-    os.environ.get("HIRESLDM_NIGHTLY") != "1", reason="355 M weights take minutes: HIRESLDM_NIGHTLY"
-)
+nightly = pytest.mark.nightly(reason="355 M weights take minutes")
 FAMILY = "resemble-enhance"
 STEPS, FRAMES = 4, 40
 ROOT = 0.08737802538415282

@@ -1,6 +1,5 @@
 """VoiceFixer as a family: its host and weights against the package's own steps."""
 
-import os
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,9 +25,7 @@ RATE_HZ = 44_100
 FAMILY = families.find("voicefixer")
 MISSING = [name for name in ("voicefixer", "torchlibrosa", "librosa") if find_spec(name) is None]
 needs_package = pytest.mark.skipif(bool(MISSING), reason=f"{', '.join(MISSING)} not installed")
-nightly = pytest.mark.skipif(
-    os.environ.get("HIRESLDM_NIGHTLY") != "1", reason="minutes; HIRESLDM_NIGHTLY=1 runs it"
-)
+nightly = pytest.mark.nightly(reason="minutes")
 
 
 def noise(frames: int) -> Array:

@@ -299,6 +299,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
         """Stay silent."""
 
 
+@pytest.mark.nightly(reason="a bench of two engines and a browser")
 def test_bench_times_the_page_beside_the_engines(tmp_path: Path) -> None:
     out = tmp_path / "bench.json"
     short = ["--threads", "1", "--runs", "1", "--seconds", "2", "--long-seconds", "2"]
