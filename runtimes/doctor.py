@@ -33,6 +33,7 @@ TESTED: Mapping[str, str] = {
     "typer": "0.29.2",
     "openvino": "2026.4.1",
     "coremltools": "9.0",
+    "executorch": "1.5.1",
     "torch": "2.13.0",
 }
 """The newest versions that the tests ran with: of the plain install, then of the other engines.

@@ -19,10 +19,11 @@ def pack(
         Path | None, typer.Option("--web", metavar="OUT", help="The page, as static files.")
     ] = None,
     ios_out: Annotated[
-        Path | None, typer.Option("--ios", metavar="OUT", help="Core ML and an integration note.")
+        Path | None, typer.Option("--ios", metavar="OUT", help="Core ML or ExecuTorch, and a note.")
     ] = None,
     android_out: Annotated[
-        Path | None, typer.Option("--android", metavar="OUT", help="ORT format and a note.")
+        Path | None,
+        typer.Option("--android", metavar="OUT", help="ORT format or ExecuTorch, and a note."),
     ] = None,
     bundle: options.Bundle = None,
     precision: options.Precision = None,

@@ -23,19 +23,28 @@ Open each `.ort` file with ONNX Runtime (`onnxruntime-android`), a session for e
 the CPU, without memory patterns, as lengths vary. A minimal build of ONNX Runtime needs the
 operators below: give the `.config` files to its `--include_ops_by_config`."""
 
+_EXECUTORCH = """\
+Open each `.pte` file with ExecuTorch, a module for each component, with its XNNPACK backend and
+the kernels below linked in. The method `contract` gives names and shapes as JSON, and under
+`longest` the most that a program takes: it asks for the memory of so much when it is opened."""
+
 
 @dataclass(frozen=True)
 class Platform:
-    """Where an app runs: what people call it, what its engine opens, and how that is done."""
+    """Where an app runs: what people call it, and how its engines open their formats."""
 
     title: str
-    format: str
-    opening: str
+    openings: Mapping[str, str]
+
+    def format_in(self, manifest: Manifest) -> str:
+        """The first of its formats that a bundle holds, or the first of all."""
+        held = {artifact.format for artifact in manifest.artifacts}
+        return next((form for form in self.openings if form in held), next(iter(self.openings)))
 
 
 PLATFORMS: Mapping[str, Platform] = {
-    "ios": Platform("iOS", "coreml", _IOS),
-    "android": Platform("Android", "ort", _ANDROID),
+    "ios": Platform("iOS", {"coreml": _IOS, "executorch": _EXECUTORCH}),
+    "android": Platform("Android", {"ort": _ANDROID, "executorch": _EXECUTORCH}),
 }
 
 
@@ -48,10 +57,11 @@ def write(
     `BackendMissingError` where the package that reads its files is missing, `UsageError` where
     `out` exists and is not to be overwritten.
     """
-    manifest = subset.chosen(bundle, platform.format, precision)
+    form = platform.format_in(bundles.load(bundle))
+    manifest = subset.chosen(bundle, form, precision)
     with whole(out, overwrite=overwrite) as draft:
         vectors.write(manifest, bundle, draft)
-        text = note.text(manifest, bundle, platform.title, platform.opening)
+        text = note.text(manifest, bundle, platform.title, platform.openings[form])
         (draft / NOTE).write_text(text, encoding="utf-8")
         made = sorted(path for path in draft.rglob("*") if path.is_file())
         listed = (

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ...core.errors import BackendMissingError
 from ...core.spec import Artifact
 
 
 def required(artifact: Artifact, root: Path) -> list[str]:
     """The operations of an artifact, sorted; raises as the format's own readers do."""
-    found = _of_ort(artifact, root) if artifact.format == "ort" else _of_coreml(artifact, root)
-    return sorted(found)
+    readers = {"ort": _of_ort, "coreml": _of_coreml, "executorch": _of_executorch}
+    return sorted(readers[artifact.format](artifact, root))
 
 
 def _of_ort(artifact: Artifact, root: Path) -> set[str]:
@@ -29,6 +30,20 @@ def _of_coreml(artifact: Artifact, root: Path) -> set[str]:
 
     functions = specification(root / artifact.path).mlProgram.functions.values()
     return {name for one in functions for name in _types(one.block_specializations.values())}
+
+
+def _of_executorch(artifact: Artifact, root: Path) -> set[str]:
+    """Backends that parts are delegated to, and kernels of what is left."""
+    try:
+        from executorch.exir._serialize._program import deserialize_pte_binary
+    except ImportError as error:
+        raise BackendMissingError(
+            f"executorch cannot be imported ({error}); "
+            "install it with: pip install 'hiresldm[executorch]'"
+        ) from error
+    plans = deserialize_pte_binary((root / artifact.path).read_bytes()).program.execution_plan
+    kernels = {f"{one.name}.{one.overload}" for plan in plans for one in plan.operators}
+    return kernels | {delegate.id for plan in plans for delegate in plan.delegates}
 
 
 def _types(blocks: Iterable[Any]) -> set[str]:

@@ -30,14 +30,18 @@ FORMATS = {"ios": "coreml", "android": "ort"}
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small untrained model in both formats of phones."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("tiny")
-    for name, component in Model(TINY).named_children():
-        save_component(component, TINY, folder / f"{name}.safetensors", torch.float16)
+    folder = tiny_weights(tmp_path_factory.mktemp("tiny"))
     out = folder / "bundle"
     words = ["--formats", "ort,coreml", "--precisions", "fp16", "--quiet"]
     assert run("build", out, "--weights", folder, *words) == 0
     return out
+
+
+def tiny_weights(folder: Path) -> Path:
+    torch.manual_seed(0)
+    for name, component in Model(TINY).named_children():
+        save_component(component, TINY, folder / f"{name}.safetensors", torch.float16)
+    return folder
 
 
 def run(*words: object) -> int:
@@ -84,10 +88,25 @@ def test_vectors_are_the_golden_ones_and_the_note_tells_of_this_bundle(
         np.testing.assert_array_equal(values(out, told), noise.normals(*call))
     # Another front end in the manifest, and the note says other numbers.
     text, about = (out / NOTE).read_text(), PLATFORMS[platform]
-    assert text == note.text(packed, out, about.title, about.opening)
+    opening = about.openings[FORMATS[platform]]
+    assert text == note.text(packed, out, about.title, opening)
     front = {**packed.host["front"], "loudness_lufs": -23.0}
     other = replace(packed, host={**packed.host, "front": front})
-    assert "to -23 LUFS" in note.text(other, out, about.title, about.opening)
+    assert "to -23 LUFS" in note.text(other, out, about.title, opening)
+
+
+@pytest.mark.nightly(reason="a build for ExecuTorch")
+def test_a_bundle_for_executorch_is_packed_for_either(tmp_path: Path) -> None:
+    weights, bundle = tiny_weights(tmp_path), tmp_path / "bundle"
+    words = ["--formats", "executorch", "--precisions", "int8", "--quiet"]
+    assert run("build", bundle, "--weights", weights, *words) == 0
+    for platform in PLATFORMS:
+        out = tmp_path / platform
+        assert run("pack", f"--{platform}", out, "--bundle", bundle) == 0
+        assert {a.format for a in bundles.load(out).artifacts} == {"executorch"}
+        note_text = (out / NOTE).read_text()
+        assert "XnnpackBackend" in note_text and "aten::native_layer_norm.out" in note_text
+    assert run("selftest", tmp_path / "ios") == 0
 
 
 @pytest.mark.skipif(

@@ -19,7 +19,7 @@ from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 ROOT = Path(__file__).parents[2]
 ABSENT = (
-    *("torch", "onnx", "onnxscript", "onnxsim", "openvino", "coremltools", "nncf"),
+    *("torch", "onnx", "onnxscript", "onnxsim", "openvino", "coremltools", "executorch", "nncf"),
     *(
         "scipy",
         "safetensors",
@@ -100,7 +100,7 @@ def test_the_doctor_says_how_to_get_each_engine(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     reasons = {one["name"]: one["reason"] for one in json.loads(done.stdout)["engines"]}
     assert reasons.pop("ort") is None and "macOS" in reasons.pop("coreml")
-    extras = {"mil": "coreml", "openvino": "openvino", "torch": "train"}
+    extras = {"executorch": "executorch", "mil": "coreml", "openvino": "openvino", "torch": "train"}
     assert reasons.keys() == extras.keys()
     for name, extra in extras.items():
         assert f"pip install 'hiresldm[{extra}]'" in reasons[name].replace("train,", ""), name

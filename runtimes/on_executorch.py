@@ -1,0 +1,128 @@
+"""ExecuTorch programs on ExecuTorch's own runtime, layers on XNNPACK: as phones run them."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
+from importlib.metadata import version
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from ..core import processors
+from ..core.errors import BackendMissingError, IntegrityError, UsageError, reason
+from ..core.spec import Arrays, Artifact, Runner, Shapes
+from .signature import Input, check
+
+FORMATS: Sequence[str] = ("executorch",)
+
+CONTRACT = "contract"
+"""A method of every program of ours: names and shapes as JSON, which ExecuTorch keeps nowhere."""
+
+_TURN = Lock()
+
+
+def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
+    """Open the program below `root`, computing on `threads` threads (0: all that there are).
+
+    Their number holds for the whole process, and callers take turns. Raises `BackendMissingError`
+    without executorch, `IntegrityError` for a file it cannot open or that fails; the runner raises
+    `UsageError` for inputs that do not fit.
+    """
+    program, contract = _opened(root / artifact.path)
+    import torch
+
+    with _TURN, _silence():
+        _start(threads or processors.usable())
+        method = program.load_method("forward")
+    expected = [
+        Input(name, np.dtype(np.float32), tuple(shape))
+        for name, shape in contract["inputs"].items()
+    ]
+
+    def run(arrays: Arrays) -> dict[str, np.ndarray]:
+        check(artifact.component, expected, arrays)
+        _check_lengths(artifact.component, contract["longest"], arrays)
+        given = [torch.from_numpy(np.ascontiguousarray(arrays[one.name])) for one in expected]
+        with _TURN:
+            try:
+                made = method.execute(given)
+            except RuntimeError as error:
+                said = reason(error)
+                raise IntegrityError(f"{artifact.path} fails in executorch: {said}") from error
+            return {n: x.numpy().copy() for n, x in zip(contract["outputs"], made, strict=True)}
+
+    return run
+
+
+def shapes(artifact: Artifact, root: Path) -> Shapes:
+    """What the file declares that it takes and makes; raises as `load` does."""
+    _, contract = _opened(root / artifact.path)
+    declared = contract["inputs"] | contract["outputs"]
+    return {name: tuple(shape) for name, shape in declared.items()}
+
+
+def settings() -> Mapping[str, str]:
+    """Engine, version and device, for reports; raises `BackendMissingError` without it."""
+    _engine()
+    return {"engine": "executorch", "version": version("executorch"), "device": "CPU, XNNPACK"}
+
+
+def _engine() -> Any:
+    try:
+        with _silence(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that its interface may change: it is pinned
+            from executorch import runtime
+    except ImportError as error:
+        raise BackendMissingError(
+            f"executorch cannot be imported ({error}); "
+            "install it with: pip install 'hiresldm[executorch]'"
+        ) from error
+    return runtime
+
+
+def _opened(path: Path) -> tuple[Any, dict[str, Any]]:
+    engine = _engine()
+    try:
+        with _TURN, _silence():
+            program = engine.Runtime.get().load_program(path)
+            (text,) = program.load_method(CONTRACT).execute([])
+        return program, json.loads(text)
+    except (RuntimeError, ValueError) as error:
+        said = reason(error, path)
+        raise IntegrityError(f"{path} cannot be opened by executorch: {said}") from error
+
+
+def _check_lengths(component: str, longest: Mapping[str, list[int]], arrays: Arrays) -> None:
+    for name, array in arrays.items():
+        if any(size > most for size, most in zip(array.shape, longest[name], strict=True)):
+            raise UsageError(
+                f"{component} takes {name} up to a shape of {tuple(longest[name])}, "
+                f"not {array.shape}"
+            )
+
+
+def _start(threads: int) -> None:
+    from executorch.extension.pybindings import portable_lib
+
+    if portable_lib._threadpool_get_thread_count() != threads:
+        portable_lib._unsafe_reset_threadpool(threads)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Inside, standard error goes nowhere: the engine tells there how it finds the machine."""
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere, redirect_stderr(io.StringIO()):
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
