@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ...core.errors import UsageError
 from ...core.spec import Array
 from ..formats import DRAFTS
 
@@ -35,16 +36,19 @@ class Draft:
 
     With an `origin` the folder outlives a run that fails or is killed. A line of its journal tells
     the hash of every block, and the next draft of this origin begins behind the last whole one.
+    Raises `UsageError` where another process writes a draft of this target.
     """
 
     def __init__(self, target: Path, channels: int, origin: Origin | None = None) -> None:
         self._channels, self._origin = channels, origin
         self.frames, self.peak = 0, 0.0
+        self._held: BinaryIO | None = None
         if origin is None:
             self.folder = Path(tempfile.mkdtemp(prefix=DRAFTS, dir=target.parent))
         else:
             self.folder = kept(target)
             self.folder.mkdir(exist_ok=True)
+            self._held = _held(self.folder, target)
         try:
             self._samples, self._journal = self._opened()
         except BaseException:
@@ -76,6 +80,8 @@ class Draft:
             self._samples.close()
             if self._journal:
                 self._journal.close()
+        if self._held:
+            self._held.close()
         if self._origin is None or not keep:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -120,6 +126,23 @@ def noted(folder: Path) -> Origin | None:
         header = _lines(folder)[0]
         return Origin(str(header["key"]), tuple(map(float, header["loudness_lufs"])))
     return None
+
+
+def _held(folder: Path, target: Path) -> BinaryIO:
+    """A file that one process at a time has open, whatever becomes of the process.
+
+    Raises `UsageError` where another has it.
+    """
+    file = (folder / "held").open("ab")
+    with suppress(ImportError):  # Windows has no such locks
+        import fcntl
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.close()
+            raise UsageError(f"{target} is being restored by another process") from error
+    return file
 
 
 def _header(origin: Origin) -> dict[str, Any]:

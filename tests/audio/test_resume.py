@@ -18,6 +18,7 @@ import soundfile
 
 from hiresldm.audio.files import Wanted, restore_file
 from hiresldm.audio.writing.draft import kept
+from hiresldm.core.errors import UsageError
 from hiresldm.core.signal.rates import RATE_HZ
 from hiresldm.core.spec import Array
 
@@ -109,3 +110,17 @@ def test_a_killed_process_loses_nothing(noisy: Array, tmp_path: Path) -> None:
     subprocess.run([*words, str(whole)], check=True)
     assert target.read_bytes() == whole.read_bytes()
     assert not kept(target).exists()
+
+
+def test_a_file_that_another_process_restores_is_left_to_it(
+    toy_restorer: MakeRestorer, source: Path, tmp_path: Path
+) -> None:
+    restorer, target = toy_restorer(chunk_s=0.5, context_s=0.3), tmp_path / "out.wav"
+
+    def second(_: float) -> None:
+        with pytest.raises(UsageError, match="is being restored by another process"):
+            _restored(restorer, source, target)
+        assert kept(target).is_dir()
+
+    restore_file(restorer, source, target, Wanted(seed=1), progress=second, model=MODEL)
+    assert target.is_file() and not kept(target).exists()
