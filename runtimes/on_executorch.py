@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
@@ -17,6 +14,7 @@ import numpy as np
 
 from ..core import processors
 from ..core.errors import BackendMissingError, IntegrityError, UsageError, reason
+from ..core.silence import silenced
 from ..core.spec import Arrays, Artifact, Runner, Shapes
 from .signature import Input, check
 
@@ -38,7 +36,7 @@ def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
     program, contract = _opened(root / artifact.path)
     import torch
 
-    with _TURN, _silence():
+    with _TURN, silenced():
         _start(threads or processors.usable())
         method = program.load_method("forward")
     expected = [
@@ -76,7 +74,7 @@ def settings() -> Mapping[str, str]:
 
 def _engine() -> Any:
     try:
-        with _silence(), warnings.catch_warnings():
+        with silenced(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that its interface may change: it is pinned
             from executorch import runtime
     except ImportError as error:
@@ -90,7 +88,7 @@ def _engine() -> Any:
 def _opened(path: Path) -> tuple[Any, dict[str, Any]]:
     engine = _engine()
     try:
-        with _TURN, _silence():
+        with _TURN, silenced():
             program = engine.Runtime.get().load_program(path)
             (text,) = program.load_method(CONTRACT).execute([])
         return program, json.loads(text)
@@ -113,16 +111,3 @@ def _start(threads: int) -> None:
 
     if portable_lib._threadpool_get_thread_count() != threads:
         portable_lib._unsafe_reset_threadpool(threads)
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Inside, standard error goes nowhere: the engine tells there how it finds the machine."""
-    kept = os.dup(2)
-    try:
-        with Path(os.devnull).open("wb") as nowhere, redirect_stderr(io.StringIO()):
-            os.dup2(nowhere.fileno(), 2)
-            yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

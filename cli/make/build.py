@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ...export.build.bundle import Built
     from ...parity.evaluator import Evaluator
 
-PACKAGES = ("torch", "onnx", "openvino", "nncf", "coremltools", "executorch")
+PACKAGES = ("torch", "onnx", "openvino", "nncf", "coremltools", "executorch", "litert-torch")
 
 
 def build(
@@ -39,7 +39,7 @@ def build(
         str | None, typer.Option(help="Of --untrained: edge, base, ...", show_default="edge")
     ] = None,
     formats: Annotated[
-        str, typer.Option(metavar=NAMES, help="Of onnx, openvino, coreml, ort, executorch.")
+        str, typer.Option(metavar=NAMES, help="Of onnx, openvino, coreml, ort, executorch, litert.")
     ] = "onnx",
     precisions: Annotated[
         str,

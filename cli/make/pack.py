@@ -19,11 +19,12 @@ def pack(
         Path | None, typer.Option("--web", metavar="OUT", help="The page, as static files.")
     ] = None,
     ios_out: Annotated[
-        Path | None, typer.Option("--ios", metavar="OUT", help="Core ML or ExecuTorch, and a note.")
+        Path | None,
+        typer.Option("--ios", metavar="OUT", help="Core ML or else, and a note."),
     ] = None,
     android_out: Annotated[
         Path | None,
-        typer.Option("--android", metavar="OUT", help="ORT format or ExecuTorch, and a note."),
+        typer.Option("--android", metavar="OUT", help="ORT format or else, and a note."),
     ] = None,
     bundle: options.Bundle = None,
     precision: options.Precision = None,
@@ -31,7 +32,10 @@ def pack(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Pack a model for a web host, for iOS or for Android: files, vectors, an integration note."""
+    """Pack a model for a web host, for iOS or for Android: files, vectors, an integration note.
+
+    Apps get the first of these formats that the bundle holds: Core ML or ORT, LiteRT, ExecuTorch.
+    """
     from ...core.errors import UsageError
     from ...export.pack import device, web
     from ...runtimes.restorer import EMBEDDED_BUNDLE

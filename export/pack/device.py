@@ -28,6 +28,11 @@ Open each `.pte` file with ExecuTorch, a module for each component, with its XNN
 the kernels below linked in. The method `contract` gives names and shapes as JSON, and under
 `longest` the most that a program takes: it asks for the memory of so much when it is opened."""
 
+_LITERT = """\
+Open each `.tflite` file with LiteRT, an interpreter for each component, XNNPACK on the CPU. A
+signature `frames_N` takes N latent frames, its inputs by name; outputs are called `output_0` and so
+on, in the order below. The files hold no other lengths: pad."""
+
 
 @dataclass(frozen=True)
 class Platform:
@@ -43,8 +48,8 @@ class Platform:
 
 
 PLATFORMS: Mapping[str, Platform] = {
-    "ios": Platform("iOS", {"coreml": _IOS, "executorch": _EXECUTORCH}),
-    "android": Platform("Android", {"ort": _ANDROID, "executorch": _EXECUTORCH}),
+    "ios": Platform("iOS", {"coreml": _IOS, "litert": _LITERT, "executorch": _EXECUTORCH}),
+    "android": Platform("Android", {"ort": _ANDROID, "litert": _LITERT, "executorch": _EXECUTORCH}),
 }
 
 

@@ -13,7 +13,12 @@ from ...core.spec import Artifact
 
 def required(artifact: Artifact, root: Path) -> list[str]:
     """The operations of an artifact, sorted; raises as the format's own readers do."""
-    readers = {"ort": _of_ort, "coreml": _of_coreml, "executorch": _of_executorch}
+    readers = {
+        "ort": _of_ort,
+        "coreml": _of_coreml,
+        "executorch": _of_executorch,
+        "litert": _of_litert,
+    }
     return sorted(readers[artifact.format](artifact, root))
 
 
@@ -44,6 +49,18 @@ def _of_executorch(artifact: Artifact, root: Path) -> set[str]:
     plans = deserialize_pte_binary((root / artifact.path).read_bytes()).program.execution_plan
     kernels = {f"{one.name}.{one.overload}" for plan in plans for one in plan.operators}
     return kernels | {delegate.id for plan in plans for delegate in plan.delegates}
+
+
+def _of_litert(artifact: Artifact, root: Path) -> set[str]:
+    try:
+        from ai_edge_litert import interpreter
+    except ImportError as error:
+        raise BackendMissingError(
+            f"ai-edge-litert cannot be imported ({error}); "
+            "install it with: pip install 'hiresldm[litert]'"
+        ) from error
+    opened = interpreter.Interpreter(model_path=str(root / artifact.path))
+    return {one["op_name"] for one in opened._get_ops_details()}
 
 
 def _types(blocks: Iterable[Any]) -> set[str]:

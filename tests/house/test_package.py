@@ -34,7 +34,7 @@ def test_restoring_needs_no_torch():
 def test_the_public_names_are_these():
     assert sorted(hiresldm.__all__) == ["Restorer", "ToolkitError"]
     assert hiresldm.Restorer is Restorer
-    assert list(backends()) == ["coreml", "executorch", "openvino", "ort", "torch", "mil"]
+    assert list(backends()) == ["coreml", "executorch", "litert", "openvino", "ort", "torch", "mil"]
     assert (Path(hiresldm.__file__).parent / "py.typed").is_file()
 
 

@@ -100,7 +100,13 @@ def test_the_doctor_says_how_to_get_each_engine(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     reasons = {one["name"]: one["reason"] for one in json.loads(done.stdout)["engines"]}
     assert reasons.pop("ort") is None and "macOS" in reasons.pop("coreml")
-    extras = {"executorch": "executorch", "mil": "coreml", "openvino": "openvino", "torch": "train"}
+    extras = {
+        "executorch": "executorch",
+        "litert": "litert",
+        "mil": "coreml",
+        "openvino": "openvino",
+        "torch": "train",
+    }
     assert reasons.keys() == extras.keys()
     for name, extra in extras.items():
         assert f"pip install 'hiresldm[{extra}]'" in reasons[name].replace("train,", ""), name
