@@ -46,6 +46,9 @@ ELSEWHERE = {
 """Words of commands that take minutes on a real model, or wait for a device; their own tests run
 them, on a tiny model where that is enough."""
 
+NIGHTLY = {"distill", "phone-coreml"}
+"""Words of commands whose like is run by the tests of their rooms on every commit."""
+
 
 def commands() -> list[str]:
     """Indented lines and `&&` halves that start with the command, each once.
@@ -106,7 +109,12 @@ def test_the_documents_show_every_verb():
     assert shown == set(re.findall(r"^│ (\w+) ", help_text, flags=re.MULTILINE))
 
 
-@pytest.mark.parametrize("line", [c for c in commands() if not ELSEWHERE & set(c.split())])
+def _asked(line: str) -> object:
+    nightly = pytest.mark.nightly(reason="the tests of its room run the like")
+    return pytest.param(line, marks=nightly if NIGHTLY & set(line.split()) else ())
+
+
+@pytest.mark.parametrize("line", [_asked(c) for c in commands() if not ELSEWHERE & set(c.split())])
 def test_a_command_of_the_documents_runs(place: Path, line: str):
     done = subprocess.run(
         [sys.executable, "-m", "hiresldm.cli.main", *words(lighter(line), place)[1:]],
