@@ -269,6 +269,7 @@ def test_what_nothing_could_prove_is_refused_before_anything_is_written(
 
 
 @needs_package
+@pytest.mark.nightly(reason="a build of five components")
 def test_a_bundle_is_built_proven_and_restores_at_its_own_rate(tmp_path: Path) -> None:
     bundle, out = tmp_path / "bundle", tmp_path / "out.wav"
     source = Path(__file__).parents[2] / "examples" / "noisy.wav"
