@@ -44,7 +44,8 @@ def build(
     precisions: Annotated[
         str,
         typer.Option(
-            metavar=NAMES, help="Of fp32, fp16, bf16, int8, int4, w8a8, mixed, pal6, pal4."
+            metavar=NAMES,
+            help="Of fp32, fp16, bf16, int8, int8-dynamic, int4, w8a8, mixed, pal6, pal4.",
         ),
     ] = "fp32",
     components: Annotated[

@@ -10,13 +10,15 @@ from enum import StrEnum
 class Precision(StrEnum):
     """What is stored and computed: int8 and int4 are weights only, w8a8 also activations.
 
-    bf16 is stored as fp16 is.
+    int8-dynamic also rounds activations, by the range that they have in each call. bf16 is stored
+    as fp16 is.
     """
 
     FP32 = "fp32"
     FP16 = "fp16"
     BF16 = "bf16"
     INT8 = "int8"
+    INT8_DYNAMIC = "int8-dynamic"
     INT4 = "int4"
     W8A8 = "w8a8"
     MIXED = "mixed"
@@ -47,6 +49,8 @@ class Scheme:
     """Whether they are the number of one of 2**bits values."""
     activations: int | None = None
     """Bits of what enters the layers, where that is rounded too."""
+    dynamic: bool = False
+    """Whether what enters layers is rounded too, by the range that it has in each call."""
     bfloat16: bool = False
     """Whether the engine is told to compute in bfloat16, which is no matter of the file."""
     needs: Needs | None = None
@@ -57,6 +61,7 @@ SCHEMES: Mapping[Precision, Scheme] = {
     Precision.FP16: Scheme(16),
     Precision.BF16: Scheme(16, bfloat16=True),
     Precision.INT8: Scheme(8, integers=True),
+    Precision.INT8_DYNAMIC: Scheme(8, integers=True, dynamic=True),
     Precision.INT4: Scheme(4, integers=True),
     Precision.W8A8: Scheme(8, integers=True, activations=8, needs=Needs.CALIBRATION),
     Precision.MIXED: Scheme(16, needs=Needs.PRECISION_CONFIG),

@@ -25,7 +25,7 @@ from .mlpackage.readback import check_saved, read_integers
 __all__ = ["FORMAT", "PRECISIONS", "export", "lint", "read_integers"]
 
 FORMAT = "coreml"
-PRECISIONS = tuple(kind for kind, scheme in SCHEMES.items() if not scheme.bfloat16)
+PRECISIONS = tuple(kind for kind, scheme in SCHEMES.items() if not scheme.bfloat16 | scheme.dynamic)
 
 _PALETTE_FLOOR_DB = {Precision.PAL6: 25.0, Precision.PAL4: 12.0}
 """Of a weight: k-means of a normal distribution gives 32 dB at 6 bits and 20 dB at 4."""

@@ -2,7 +2,8 @@
 
 fp32 computes in float32 and reads its weights from the checkpoint beside it, so that a bundle holds
 them once for PyTorch and ONNX alike. Every other precision is one file that needs no other. int8,
-int4 and mixed are weights alone: a graph that computes in float32 after DequantizeLinear.
+int4 and mixed are weights alone: a graph that computes in float32 after DequantizeLinear;
+int8-dynamic and w8a8 multiply integers.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ...core.bundle.schemes import SCHEMES, Precision
 from ...core.errors import UsageError
 from ...core.spec import Arrays, Artifact, ExportJob
 from .files import content_addressed, described
+from .onnx_graph.dynamic import to_dynamic
 from .onnx_graph.floats import cast_to_fp16, externalize
 from .onnx_graph.fp16 import to_fp16
 from .onnx_graph.integers import (
@@ -119,7 +121,8 @@ def _converted(model: Any, job: ExportJob) -> tuple[Any, tuple[str, ...]]:
         store_integers(static, {key: job.quantized[key] for key in keys})
         cast_to_fp16(static)
         return static, ("onnxruntime",)
-    store_integers(model, job.quantized)
+    store = to_dynamic if job.precision is Precision.INT8_DYNAMIC else store_integers
+    store(model, job.quantized)
     cast_to_fp16(model)
     return model, ()
 

@@ -22,7 +22,7 @@ from .roundtrip import check_integers
 from .tracing import trace
 
 FORMAT = "openvino"
-PRECISIONS = tuple(kind for kind, scheme in SCHEMES.items() if not scheme.palette)
+PRECISIONS = tuple(kind for kind, scheme in SCHEMES.items() if not scheme.palette | scheme.dynamic)
 # Depthwise convolutions quantized per channel compute NaN, or do not compile at all.
 NEVER_QUANTIZED = ("GroupConvolution",)
 

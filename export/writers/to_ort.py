@@ -19,7 +19,7 @@ from .files import content_addressed, described
 from .quiet import quiet
 
 FORMAT = "ort"
-PRECISIONS = (Precision.FP16, Precision.INT8, Precision.W8A8)
+PRECISIONS = (Precision.FP16, Precision.INT8, Precision.INT8_DYNAMIC, Precision.W8A8)
 """fp32 takes its weights from another file and the list of types knows no 4 bits: neither fits."""
 
 

@@ -79,6 +79,21 @@ def test_static_onnx_holds_the_same_integers_and_computes_boundary_layers_in_flo
     assert {name for name in held if encoder.at_boundary(name)} == {"embed.weight", "head.weight"}
 
 
+def test_dynamic_onnx_holds_the_same_integers_and_multiplies_them(
+    embedded: Model, encoder: Component, tmp_path: Path
+):
+    made = job(embedded, encoder, Precision.INT8_DYNAMIC, tmp_path)
+    assert parity_db(embedded, made, to_onnx, on_ort) > 35
+    (path,) = tmp_path.glob("*.onnx")
+    held = to_onnx.read_integers(path)
+    assert held.keys() == made.quantized.keys()
+    for name, weight in made.quantized.items():
+        np.testing.assert_array_equal(weight.integers, held[name])
+    kinds = [node.op_type for node in onnx.load(path).graph.node]
+    assert kinds.count("MatMulInteger") == len(held) and "DequantizeLinear" not in kinds
+    assert path.stat().st_size < 0.27 * 4 * sum(p.numel() for p in embedded.encoder.parameters())
+
+
 @pytest.mark.parametrize(("precision", "floor_db", "of_fp32"), FLOORS)
 def test_openvino_is_near_pytorch_and_as_small_as_it_says(
     embedded: Model,

@@ -1,0 +1,66 @@
+"""Layers that multiply integers: what enters them is rounded anew in every call, by its range.
+
+Written in standard operators, in the pattern that ONNX Runtime fuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ....core.bundle.quantized import Quantized
+from ..tracing import replace
+from .integers import STORED, in_graph, store_integers
+
+
+def to_dynamic(model: Any, quantized: Mapping[str, Quantized]) -> None:
+    """Store the integers, and multiply by those of matrices as they are, in place.
+
+    Other layers get their weights as float32 from `DequantizeLinear`. Raises `ExportError` for a
+    weight that the graph does not hold under its name.
+    """
+    names = {initializer.name for initializer in model.graph.initializer}
+    columns = {name: w for name, w in in_graph(quantized, names).items() if _is_matrix(w)}
+    products = {node.input[1] for node in model.graph.node if node.op_type == "MatMul"}
+    columns = {name: weight for name, weight in columns.items() if name in products}
+    changed = [one for node in model.graph.node for one in _changed(node, columns)]
+    kept = [one for one in model.graph.initializer if one.name not in columns]
+    stored = [tensor for name, weight in columns.items() for tensor in _tensors(name, weight)]
+    left = {key: w for key, w in quantized.items() if not columns.keys() & {key, f"{key}.T"}}
+    replace(model.graph.node, changed)
+    replace(model.graph.initializer, [*kept, *stored])
+    store_integers(model, left)
+
+
+def _is_matrix(weight: Quantized) -> bool:
+    return weight.integers.ndim == 2 and weight.axis == 1 and weight.bits == 8
+
+
+def _changed(node: Any, columns: Mapping[str, Quantized]) -> Iterator[Any]:
+    from onnx.helper import make_node
+
+    if node.op_type != "MatMul" or node.input[1] not in columns:
+        yield node
+        return
+    given, weight, made = node.input[0], node.input[1], node.output[0]
+    rounded, scale, zero = (f"{made}.{part}" for part in ("rounded", "scale", "zero"))
+    total, wide, factor = (f"{made}.{part}" for part in ("total", "wide", "factor"))
+    yield make_node("DynamicQuantizeLinear", [given], [rounded, scale, zero])
+    operands = [rounded, weight + STORED, zero, f"{weight}.zero"]
+    yield make_node("MatMulInteger", operands, [total])
+    yield make_node("Cast", [total], [wide], to=1)
+    yield make_node("Mul", [scale, f"{weight}.scale"], [factor])
+    yield make_node("Mul", [wide, factor], [made])
+
+
+def _tensors(name: str, weight: Quantized) -> list[Any]:
+    from onnx.numpy_helper import from_array
+
+    zeros = np.zeros(weight.integers.shape[1], np.int8)
+    return [
+        from_array(np.ascontiguousarray(weight.integers), name + STORED),
+        from_array(np.ascontiguousarray(weight.scale[0]), f"{name}.scale"),
+        from_array(zeros, f"{name}.zero"),
+    ]
