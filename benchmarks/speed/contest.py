@@ -13,6 +13,7 @@ import numpy as np
 
 from ...core.bundle import manifest as bundles
 from ...core.bundle.manifest import bytes_of
+from ...core.errors import IntegrityError, ToolkitError, UsageError
 from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from ...runtimes.restorer import chosen, runtime_of
@@ -45,12 +46,14 @@ class Asked:
 
 
 def contestants(root: Path, asked: Asked) -> Iterator[Contestant]:
-    """Every variant of the bundle, then the peers, which compute on one thread.
+    """Every variant that the bundle holds, then the peers, which compute on one thread.
 
-    Raises what `Restorer.load` and `peers_of` raise.
+    Raises what `Restorer.load` and `peers_of` raise, and for an engine or a precision that takes
+    part in no variant.
     """
     manifest = bundles.load(root)
-    for backend, precision, threads in product(asked.backends, asked.precisions, asked.threads):
+    held = _held(root, manifest, asked)
+    for (backend, precision), threads in product(held, asked.threads):
         timed = Timed.load(root, backend=backend, precision=precision, threads=threads)
         size = _bytes(root, manifest, backend, precision)
         for steps in dict.fromkeys(map(timed.restorer.accepted_steps, asked.steps)):
@@ -64,6 +67,22 @@ def contestants(root: Path, asked: Asked) -> Iterator[Contestant]:
     for peer in peers_of(asked.peers):
         nothing = dict.fromkeys(("backend", "precision", "steps", "bytes"))
         yield Contestant({"system": peer.name, **nothing, "threads": 1}, _peer(peer))
+
+
+def _held(root: Path, manifest: bundles.Manifest, asked: Asked) -> list[tuple[str, str | None]]:
+    """Engines and precisions whose artifacts the bundle has."""
+    missing: dict[tuple[str, str | None], ToolkitError] = {}
+    pairs = list(product(asked.backends, asked.precisions))
+    for backend, precision in pairs:
+        try:
+            chosen(manifest, runtime_of(backend), precision, root)
+        except (UsageError, IntegrityError) as error:
+            missing[backend, precision] = error
+    for side, names in enumerate((asked.backends, asked.precisions)):
+        for name in names:
+            if all(pair in missing for pair in pairs if pair[side] == name):
+                raise next(error for pair, error in missing.items() if pair[side] == name)
+    return [pair for pair in pairs if pair not in missing]
 
 
 def rows(contestants: Sequence[Contestant], speech: Array, *, runs: int) -> list[dict[str, Any]]:

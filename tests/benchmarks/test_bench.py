@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +19,7 @@ from hiresldm.benchmarks.speed import contest, processes, profile, scaling, timi
 from hiresldm.cli.asked import command
 from hiresldm.cli.lists import NUMBERS
 from hiresldm.cli.main import main
+from hiresldm.core.bundle import manifest as bundles
 from hiresldm.core.errors import ToolkitError
 from hiresldm.core.restorer import Restorer
 from hiresldm.core.spec import Array, Arrays, Runner
@@ -144,6 +147,31 @@ def test_the_command_repeats_the_run() -> None:
     assert asked == [
         "hiresldm mix --steps 1,2,4 --student a=1,2 --student b=3 --seed 0 -- 'my speech'"
     ]
+
+
+def test_variants_are_those_that_the_bundle_holds(tmp_path: Path) -> None:
+    root = shutil.copytree(EMBEDDED_BUNDLE, tmp_path / "bundle")
+    manifest = bundles.load(root)
+    rounder = [
+        replace(a, precision="fp16") if a.format == "torch" else a for a in manifest.artifacts
+    ]
+    bundles.save(replace(manifest, artifacts=tuple(rounder)), root)
+    asked = contest.Asked(["ort", "torch"], ["fp32", "fp16"], threads=[1], steps=[1])
+    found = [one.about for one in contest.contestants(root, asked)]
+    held = [(about["backend"], about["precision"]) for about in found]
+    assert held == [("ort", "fp32"), ("torch", "fp16")]
+
+
+@pytest.mark.parametrize(
+    ("backends", "precisions", "told"),
+    [(["ort", "openvino"], ["fp32"], "openvino"), (["ort"], ["fp32", "int4"], "int4")],
+)
+def test_what_takes_part_in_no_variant_is_told(
+    backends: list[str], precisions: list[str], told: str
+) -> None:
+    asked = contest.Asked(backends, precisions, threads=[1], steps=[1])
+    with pytest.raises(ToolkitError, match=told):
+        list(contest.contestants(EMBEDDED_BUNDLE, asked))
 
 
 def test_the_verb_measures_the_embedded_model(
