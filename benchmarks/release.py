@@ -46,6 +46,12 @@ STEPS: Steps = {
     "evaluate": "hiresldm evaluate --data $DATA --bundle student=weights/edge --peer all"
     " --metrics all --report benchmarks/results/quality.json",
     "levels": "python -m hiresldm.benchmarks.quality.levels $DATA benchmarks/results/levels.json",
+    "engines": "hiresldm build runs/release/engines --weights weights/edge"
+    " --formats onnx,openvino,executorch,litert --precisions fp32,int8-dynamic,int8"
+    " --audio $DATA --report benchmarks/results/engine-builds.json --overwrite",
+    "bench-engines": "hiresldm bench --bundle runs/release/engines"
+    " --backends ort,openvino,executorch,litert --precisions fp32,int8-dynamic,int8 --threads 1"
+    " --peer rnnoise,gtcrn --report benchmarks/results/engines.json",
     "bench": "hiresldm bench --steps 1,2,4 --peer all --report benchmarks/results/speed.json",
     "tables": "python -m hiresldm.benchmarks.documents",
     "card": "python -m hiresldm.benchmarks.card",

@@ -6,6 +6,7 @@ import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 from typing import cast
 
@@ -71,11 +72,11 @@ def plan(
     precision_config: Path | None = None,
     calibration: Path | None = None,
 ) -> Plan:
-    """Every component (or only `components`) in every format and precision.
+    """Every component (or only `components`) in every format, at the precisions that it offers.
 
-    Raises `UsageError` for a name that is unknown, a precision that a format does not offer, and
-    one that lacks its mixed-precision config or calibration; `IntegrityError` for unreadable ones
-    of these.
+    Raises `UsageError` for a name that is unknown, a precision that no format of these offers, a
+    format that offers none of these, and a precision that lacks its mixed-precision config or
+    calibration; `IntegrityError` for unreadable ones of these.
     """
     known = {component.name: component for component in model.components}
     chosen = [known[_accepted("component", name, known)] for name in components or known]
@@ -94,6 +95,7 @@ def plan(
         for component in chosen
         for writer in writers
         for kind in kinds
+        if kind in writer.PRECISIONS
     ]
     sources = {"precision_config": sha256_of(precision_config)} if precision_config else {}
     if captured:
@@ -123,11 +125,13 @@ def _refuse(
     precision_config: Path | None,
     calibration: Path | None,
 ) -> None:
-    for writer in writers:
-        for kind in kinds:
-            if kind not in writer.PRECISIONS:
-                accepted = ", ".join(writer.PRECISIONS)
-                raise UsageError(f"{writer.FORMAT} cannot hold {kind}; accepted: {accepted}")
+    held = {(writer.FORMAT, kind) for writer in writers for kind in writer.PRECISIONS}
+    for writer, kind in product(writers, kinds):
+        alone = not any((writer.FORMAT, one) in held for one in kinds)
+        homeless = not any((one.FORMAT, kind) in held for one in writers)
+        if alone or homeless:
+            accepted = ", ".join(writer.PRECISIONS)
+            raise UsageError(f"{writer.FORMAT} cannot hold {kind}; accepted: {accepted}")
     for kind in kinds:
         needs = SCHEMES[kind].needs
         if needs is Needs.PRECISION_CONFIG and not precision_config:

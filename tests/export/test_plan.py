@@ -42,6 +42,16 @@ def test_mixed_is_predicted_by_its_mixed_precision_config(model: Model, tmp_path
     assert sizes["decoder", Precision.INT8] == sizes["decoder", Precision.MIXED]
 
 
+def test_every_format_takes_the_precisions_that_it_offers(model: Model):
+    formats, precisions = ["onnx", "openvino", "executorch"], ["int8", "int8-dynamic", "int4"]
+    made = plan(model, formats=formats, precisions=precisions, components=["encoder"])
+    assert [(row.exporter.FORMAT, row.precision) for row in made.rows] == [
+        *(("onnx", kind) for kind in precisions),
+        *(("openvino", kind) for kind in ("int8", "int4")),
+        ("executorch", "int8"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -49,6 +59,10 @@ def test_mixed_is_predicted_by_its_mixed_precision_config(model: Model, tmp_path
         ({"precisions": ["int3"]}, "no precision 'int3'"),
         ({"components": ["vocoder"]}, "no component 'vocoder'"),
         ({"precisions": ["fp32", "pal6"]}, "onnx cannot hold pal6"),
+        (
+            {"formats": ["onnx", "executorch"], "precisions": ["int4"]},
+            "executorch cannot hold int4",
+        ),
         ({"precisions": ["mixed"]}, "--precision-config"),
         ({"precisions": ["w8a8"]}, "--calibration"),
     ],
