@@ -6,6 +6,9 @@ is what a decoder without the recovered spectrum would have to learn.
 
 `... strength DATA OUT` tells how strong recovery should be: part of the damaged speech is left in
 what the decoder and the encoder are given.
+
+`... dead-zone DATA OUT` tells what it is worth that gains near one are drawn to one, in recovery
+and in the decoder, by networks with other widths and the same weights.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -20,7 +24,10 @@ from ...core.errors import UsageError
 from ...core.restorer import Wrap
 from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array, Arrays, Runner
+from ...families.checkpoints import load
 from ...families.hiresldm.frontend import FrontEnd, istft, stft
+from ...families.hiresldm.model import Model
+from ...runtimes import on_torch
 from ...runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 from .. import provenance, report
 from ..quality import evaluation as quality
@@ -29,11 +36,15 @@ from ..quality.metrics import scores
 from ..quality.testset import pairs
 
 ITERATIONS = 32
+NONE = 1e-6
+"""A dead zone that is none."""
 SHARES = (0.0, 0.05, 0.1, 0.2)
 """Shares of the damaged wave that are left in the recovered one."""
-SPLITS = {"phases": "test", "strength": "valid"}
+DEAD_ZONES = ((NONE, NONE), (NONE, 0.2), (0.1, 0.2), (0.2, 0.2))
+"""Widths in recovery and in the decoder."""
+SPLITS = {"phases": "test", "strength": "valid", "dead-zone": "valid"}
 PER_CLASS, SEED = 3, 0
-METRICS = ("dnsmos", "pesq", "estoi", "lsd")
+METRICS = ("dnsmos", "pesq", "estoi", "lsd", "lost", "sisdr")
 FRONT = FrontEnd()
 """Of the embedded model."""
 Change = Callable[[Arrays, Array], Array]
@@ -121,9 +132,21 @@ def _strength_systems() -> list[System]:
     return [system(share) for share in SHARES]
 
 
+def _dead_zone_systems() -> list[System]:
+    def system(recovery: float, decoder: float) -> System:
+        model = cast("Model", load(EMBEDDED_BUNDLE))
+        model.recovery.dead_zone, model.decoder.dead_zone = recovery, decoder
+        restorer = Restorer(on_torch.runners(model), model.config.host)
+        name = f"recovery {recovery:.1f}, decoder {decoder:.1f}"
+        return System(name, None, lambda pair: restorer(pair.damaged, RATE_HZ, seed=SEED))
+
+    return [system(*widths) for widths in DEAD_ZONES]
+
+
 ABLATIONS: Mapping[str, Callable[[], list[System]]] = {
     "phases": _phase_systems,
     "strength": _strength_systems,
+    "dead-zone": _dead_zone_systems,
 }
 
 

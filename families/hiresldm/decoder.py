@@ -7,7 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import ModelConfig
-from .layers import Blocks, Linear, gain, magnitude
+from .layers import Blocks, Linear, dead_zone, gain, magnitude
+
+DEAD_ZONE = 0.2
+"""Of compressed gains: within 5 dB of one."""
 
 
 class Decoder(nn.Module):
@@ -20,7 +23,7 @@ class Decoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         bins, dim, front = config.front.bins, config.decoder.dim, config.front
-        self.stride = front.stride
+        self.stride, self.dead_zone = front.stride, DEAD_ZONE
         self.embed_latent = Linear(front.latent_channels, self.stride * dim)
         self.embed_recovered = Linear(bins, dim)
         self.blocks = Blocks(config.decoder)
@@ -39,4 +42,5 @@ class Decoder(nn.Module):
         # (gain * level + generated) along the recovered direction, which is recovered / level.
         # A silent bin (level at its floor of 3e-4) has no direction, and so stays silent.
         factor = gain(kept) + F.softplus(generated) / level.clamp(min=1e-3)
+        factor = dead_zone(factor, self.dead_zone)
         return torch.cat([factor, factor], dim=-1) * recovered

@@ -104,6 +104,18 @@ def gain(raw: Tensor) -> Tensor:
     return torch.clamp(1.05 * torch.sigmoid(raw), max=1.0)
 
 
+def dead_zone(factor: Tensor, width: float) -> Tensor:
+    """Factors within about `width` of one, drawn to one; what lies farther off stays as it is.
+
+    Where a network asks for next to no change it is not sure of any: many small ones together
+    are heard, and cost speech that needs nothing some decibels of SI-SDR.
+    """
+    away = factor - 1
+    # Of large factors fp16 makes an infinite square, and so subtracts nothing.
+    drawn: Tensor = factor - away * (width**2 / (away * away + width**2))
+    return drawn
+
+
 def magnitude(spectrum: Tensor) -> Tensor:
     """Magnitudes (B, T, bins) of pairs (B, T, 2 * bins); the floor keeps the gradient finite."""
     real, imaginary = spectrum.chunk(2, dim=-1)

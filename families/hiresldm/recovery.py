@@ -8,7 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from .config import Bands, ModelConfig
-from .layers import BandBlock, Blocks, Linear, gain, magnitude
+from .layers import BandBlock, Blocks, Linear, dead_zone, gain, magnitude
+
+DEAD_ZONE = 0.1
+"""Of compressed gains: within 3 dB of one."""
 
 
 class Recovery(nn.Module):
@@ -24,7 +27,7 @@ class Recovery(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.bins, dim = config.front.bins, config.recovery.dim
-        self.phase_bins = config.recovery_phase_bins
+        self.phase_bins, self.dead_zone = config.recovery_phase_bins, DEAD_ZONE
         self.embed = Linear(self.bins + 2 * self.phase_bins, dim)
         self.blocks = Blocks(config.recovery)
         self.mask = Linear(dim, self.bins)
@@ -39,7 +42,7 @@ class Recovery(nn.Module):
         seen = torch.cat([level, real[..., low], imaginary[..., low]], dim=-1)
         mask = self.mask(self.blocks(self.embed(seen)))
         mask = mask + self.bands(level, real, imaginary, torch.sigmoid(mask))
-        kept = gain(mask)
+        kept = dead_zone(gain(mask), self.dead_zone)
         return torch.cat([kept, kept], dim=-1) * spectrum
 
 

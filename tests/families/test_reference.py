@@ -17,7 +17,7 @@ from hiresldm.families.hiresldm import frontend, torch_frontend
 from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
 from hiresldm.families.hiresldm.components import components
 from hiresldm.families.hiresldm.config import BASE, EDGE, REVISION, ModelConfig, named
-from hiresldm.families.hiresldm.layers import gain
+from hiresldm.families.hiresldm.layers import dead_zone, gain
 from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
@@ -49,6 +49,15 @@ def test_own_sizes_are_a_file_of_differences(tmp_path: Path):
         path.write_text(wrong)
         with pytest.raises(UsageError, match=told):
             named(str(path))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_gains_near_one_are_drawn_to_one_and_others_are_left(dtype: torch.dtype):
+    gains = torch.tensor([0.0, 0.5, 0.99, 1.0, 1.01, 2.0, 1000.0], dtype=dtype)
+    drawn = dead_zone(gains, 0.1)
+    assert torch.all(torch.abs(drawn - 1) <= torch.abs(gains - 1)) and torch.all(drawn.diff() >= 0)
+    assert torch.abs(drawn[2:5] - 1).max() < 2e-3
+    assert torch.abs(drawn - gains)[[0, 5, 6]].max() < 0.01
 
 
 def test_weights_of_another_revision_are_refused_in_one_sentence(
