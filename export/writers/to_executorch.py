@@ -17,6 +17,7 @@ import numpy as np
 from ...core.bundle.quantized import Quantized
 from ...core.bundle.schemes import Precision
 from ...core.errors import ExportError, ParityError, UsageError
+from ...core.silence import silenced
 from ...core.spec import Artifact, Component, ExportJob
 from .files import content_addressed, described
 from .quiet import quiet
@@ -61,7 +62,7 @@ def _program(module: Any, component: Component) -> bytes:
     dim = component.dim
     dims = {dim.name: torch.export.Dim(dim.name, min=dim.low, max=min(dim.high, LONGEST))}
     shapes = tuple(dynamic(tensor.shape, dims) for tensor in component.inputs)
-    with warnings.catch_warnings(), quiet("torch"):
+    with warnings.catch_warnings(), quiet("torch"), silenced():
         warnings.simplefilter("ignore")  # the exporter warns of its own deprecated calls
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import to_edge_transform_and_lower
