@@ -28,6 +28,11 @@ def markdown(result: Row) -> str:
     return "\n\n".join(told)
 
 
+def engines(result: Row) -> str:
+    """The rounds alone: engines and precisions, and peers beside them."""
+    return _rounds(result["rows"])
+
+
 def in_short(result: Row) -> str:
     """What a newcomer asks: how fast on one core, how soon, how much memory, how large."""
     own = [row for row in result["rows"] if row["backend"]]

@@ -42,6 +42,7 @@ ELSEWHERE = {
     "--ios",
     "--android",
     "--browser",
+    "engines",
 }
 """Words of commands that take minutes on a real model, or wait for a device; their own tests run
 them, on a tiny model where that is enough."""
