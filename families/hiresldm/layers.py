@@ -111,8 +111,9 @@ def dead_zone(factor: Tensor, width: float) -> Tensor:
     are heard, and cost speech that needs nothing some decibels of SI-SDR.
     """
     away = factor - 1
-    # Of large factors fp16 makes an infinite square, and so subtracts nothing.
-    drawn: Tensor = factor - away * (width**2 / (away * away + width**2))
+    # Of large factors fp16 makes an infinite square, and so subtracts nothing. A number divided by
+    # a tensor would be a reciprocal, to which Core ML adds 1e-4.
+    drawn: Tensor = factor - (away * width**2) / (away * away + width**2)
     return drawn
 
 
