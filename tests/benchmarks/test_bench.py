@@ -59,9 +59,9 @@ def test_time_is_put_down_to_the_component_that_took_it() -> None:
         assert sum(taken.values()) == pytest.approx(2 * taken[timing.RTF])
         calls = {"recovery": 1, "denoiser": steps}
         for name in COMPONENTS:
-            # 0.5 s of audio; a sleep may run over on a busy machine, never under.
+            # 0.5 s of audio; on a busy machine a sleep may take twice its time, never less.
             expected = calls.get(name, 0) * SLEEP_S / 0.5
-            assert expected <= taken[name] < expected + 0.15, name
+            assert expected <= taken[name] < 2 * expected + 0.3, name
 
 
 def test_contestants_take_turns_and_are_held_against_the_first() -> None:

@@ -159,6 +159,7 @@ def test_int8_is_not_heard_and_a_ruined_layer_is(speech: Array, noisy: Array) ->
     assert not ruined.holds and ruined.deltas["lsd"]["mean"] > 0.05
 
 
+@pytest.mark.nightly(reason="its parts are tested above")
 def test_the_verbs_make_a_mixed_precision_config_from_weights_and_speech(
     model: Model,
     speech: Array,

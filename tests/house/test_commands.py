@@ -47,7 +47,7 @@ ELSEWHERE = {
 """Words of commands that take minutes on a real model, or wait for a device; their own tests run
 them, on a tiny model where that is enough."""
 
-NIGHTLY = {"distill", "phone-coreml"}
+NIGHTLY = {"distill", "mine", "phone", "phone-coreml"}
 """Words of commands whose like is run by the tests of their rooms on every commit."""
 
 

@@ -243,6 +243,7 @@ def test_every_method_leaves_a_complete_model(method: Method, data: Path, tiny: 
         assert torch.equal(first, second)
 
 
+@pytest.mark.nightly(reason="two trainings")
 def test_a_student_resumes_and_can_be_a_teacher_whose_damaged_speech_is_shared(
     data: Path, tiny: Path, tmp_path: Path
 ):
