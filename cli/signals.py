@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Timer
-from typing import Any
+from typing import Any, NoReturn
 
 _SOON_S = 0.05
 
@@ -23,7 +23,7 @@ def heard() -> Iterator[None]:
     before = sys.unraisablehook
     for name in ("SIGTERM", "SIGHUP"):
         if number := getattr(signal, name, None):  # Windows knows no SIGHUP
-            signal.signal(number, lambda got, _: sys.exit(128 + got))
+            signal.signal(number, _end)
     sys.unraisablehook = _sent_again_or(before)
     try:
         yield
@@ -31,12 +31,28 @@ def heard() -> Iterator[None]:
         sys.unraisablehook = before
 
 
+class _End(SystemExit):
+    """What a signal other than SIGINT raises."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.number = number
+
+
+def _end(number: int, _frame: object) -> NoReturn:
+    raise _End(number)
+
+
 def _sent_again_or(otherwise: Callable[[Any], object]) -> Callable[[Any], object]:
     def hook(lost: Any) -> None:
-        if not isinstance(lost.exc_value, (KeyboardInterrupt, SystemExit)):
-            otherwise(lost)
-            return
-        number = getattr(lost.exc_value, "code", 128 + signal.SIGINT) - 128
+        match lost.exc_value:
+            case KeyboardInterrupt():
+                number = int(signal.SIGINT)
+            case _End(number=number):
+                pass
+            case _:  # an exit that no signal asked for, too
+                otherwise(lost)
+                return
         # By a thread: here it would be raised where it was lost.
         Timer(_SOON_S, os.kill, (os.getpid(), number)).start()
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import BackendMissingError
 from ...core.spec import Artifact
+from ...runtimes import on_executorch, on_litert
 
 
 def required(artifact: Artifact, root: Path) -> list[str]:
@@ -39,26 +39,18 @@ def _of_coreml(artifact: Artifact, root: Path) -> set[str]:
 
 def _of_executorch(artifact: Artifact, root: Path) -> set[str]:
     """Backends that parts are delegated to, and kernels of what is left."""
-    try:
-        from executorch.exir._serialize._program import deserialize_pte_binary
-    except ImportError as error:
-        raise BackendMissingError(
-            f"executorch cannot be imported ({error}); "
-            "install it with: pip install 'hiresldm[executorch]'"
-        ) from error
+    on_executorch.settings()  # raises where the engine is missing
+    from executorch.exir._serialize._program import deserialize_pte_binary
+
     plans = deserialize_pte_binary((root / artifact.path).read_bytes()).program.execution_plan
     kernels = {f"{one.name}.{one.overload}" for plan in plans for one in plan.operators}
     return kernels | {delegate.id for plan in plans for delegate in plan.delegates}
 
 
 def _of_litert(artifact: Artifact, root: Path) -> set[str]:
-    try:
-        from ai_edge_litert import interpreter
-    except ImportError as error:
-        raise BackendMissingError(
-            f"ai-edge-litert cannot be imported ({error}); "
-            "install it with: pip install 'hiresldm[litert]'"
-        ) from error
+    on_litert.settings()
+    from ai_edge_litert import interpreter
+
     opened = interpreter.Interpreter(model_path=str(root / artifact.path))
     return {one["op_name"] for one in opened._get_ops_details()}
 

@@ -16,11 +16,12 @@ import numpy as np
 
 from ...core.bundle.quantized import Quantized
 from ...core.bundle.schemes import Precision
-from ...core.errors import ExportError, ParityError, UsageError
+from ...core.errors import ExportError, ParityError
 from ...core.silence import silenced
 from ...core.spec import Artifact, Component, ExportJob
 from .files import content_addressed, described
 from .quiet import quiet
+from .refusals import check_operations, check_precision
 from .tracing import dynamic, example
 
 FORMAT = "executorch"
@@ -41,13 +42,8 @@ def export(job: ExportJob) -> Artifact:
     with operations or integers that it cannot hold, and `ParityError` where the file does not hold
     the weights that were meant.
     """
-    if job.precision not in PRECISIONS:
-        accepted = ", ".join(PRECISIONS)
-        raise UsageError(f"executorch: no precision '{job.precision}'; there is {accepted}")
-    if job.component.operations:
-        raise ExportError(
-            f"{job.component.name}: executorch has no {', '.join(job.component.operations)}"
-        )
+    check_precision(job, FORMAT, PRECISIONS)
+    check_operations(job, FORMAT)
     module = _with_layers(job.module, job.quantized)
     draft = job.out / f"{job.component.name}.draft.pte"
     draft.write_bytes(_program(module, job.component))

@@ -17,11 +17,13 @@ from typing import Any
 
 from ...core.bundle.quantized import Quantized, dequantize
 from ...core.bundle.schemes import Precision
-from ...core.errors import BackendMissingError, ExportError, UsageError
+from ...core.errors import BackendMissingError
 from ...core.silence import silenced
 from ...core.spec import Artifact, Component, ExportJob
 from .files import content_addressed, described
 from .quiet import quiet
+from .refusals import check_operations, check_precision
+from .tracing import example
 
 FORMAT = "litert"
 PRECISIONS = (Precision.FP32, Precision.INT8)
@@ -36,13 +38,8 @@ def export(job: ExportJob) -> Artifact:
     Raises `UsageError` for a precision this format does not offer, `ExportError` for a network
     with operations that it lacks, `BackendMissingError` without the converter.
     """
-    if job.precision not in PRECISIONS:
-        accepted = ", ".join(PRECISIONS)
-        raise UsageError(f"litert: no precision '{job.precision}'; there is {accepted}")
-    if job.component.operations:
-        raise ExportError(
-            f"{job.component.name}: litert has no {', '.join(job.component.operations)}"
-        )
+    check_precision(job, FORMAT, PRECISIONS)
+    check_operations(job, FORMAT)
     module = _rounded(job.module, job.quantized)
     draft = job.out / f"{job.component.name}.draft.tflite"
     with _unheard():
@@ -74,17 +71,11 @@ def _converted(module: Any, component: Component) -> Any:
             "install it with: pip install 'hiresldm[litert-convert]'"
         ) from error
     made: Any = litert_torch
+    names = [tensor.name for tensor in component.inputs]
     for frames in LENGTHS:
-        made = made.signature(
-            SIGNATURE.format(frames), module, sample_kwargs=_example(component, frames)
-        )
+        given = dict(zip(names, example(component, frames), strict=True))
+        made = made.signature(SIGNATURE.format(frames), module, sample_kwargs=given)
     return made.convert()
-
-
-def _example(component: Component, frames: int) -> Mapping[str, Any]:
-    import torch
-
-    return {one.name: torch.zeros(component.shape_of(one, frames)) for one in component.inputs}
 
 
 def _quantize(path: Path) -> None:

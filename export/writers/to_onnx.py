@@ -30,6 +30,7 @@ from .onnx_graph.integers import (
     store_integers,
 )
 from .onnx_graph.static import to_w8a8
+from .refusals import check_precision
 from .roundtrip import check_floats, check_integers
 from .tracing import TRANSPOSED, strip_names, trace
 
@@ -76,8 +77,7 @@ def export(job: ExportJob) -> Artifact:
 
 def check(job: ExportJob) -> None:
     """Raise `UsageError` for a job this format cannot do."""
-    if job.precision not in PRECISIONS:
-        raise UsageError(f"onnx: no precision '{job.precision}'; there is {', '.join(PRECISIONS)}")
+    check_precision(job, FORMAT, PRECISIONS)
     if job.precision is Precision.W8A8 and not job.calibration:
         raise UsageError("onnx: w8a8 needs calibration samples")
 

@@ -18,6 +18,7 @@ from ...core.spec import Artifact, ExportJob
 from .files import content_addressed, described
 from .onnx_graph.integers import by_key, store_integers, unpack
 from .quiet import quiet
+from .refusals import check_precision
 from .roundtrip import check_integers
 from .tracing import trace
 
@@ -33,8 +34,7 @@ def export(job: ExportJob) -> Artifact:
     Raises `UsageError` for a precision this format does not offer or w8a8 without calibration,
     and `ParityError` where the written file does not hold what was meant.
     """
-    if job.precision not in PRECISIONS:
-        raise UsageError(f"openvino: no precision '{job.precision}'; there is {_LIST}")
+    check_precision(job, FORMAT, PRECISIONS)
     if job.precision is Precision.W8A8 and not job.calibration:
         raise UsageError("openvino: w8a8 needs calibration samples")
     import openvino
@@ -58,7 +58,6 @@ def export(job: ExportJob) -> Artifact:
     return described(job, FORMAT, files, (*tools, "openvino"))
 
 
-_LIST = ", ".join(PRECISIONS)
 _STEPS = ("Convert", "Multiply", "Reshape")
 _LAYERS = (
     "MatMul",

@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...core.bundle.schemes import Precision
-from ...core.errors import UsageError
 from ...core.spec import Artifact, ExportJob
 from . import to_onnx
 from .files import content_addressed, described
 from .quiet import quiet
+from .refusals import check_precision
 
 FORMAT = "ort"
 PRECISIONS = (Precision.FP16, Precision.INT8, Precision.INT8_DYNAMIC, Precision.W8A8)
@@ -29,8 +29,7 @@ def export(job: ExportJob) -> Artifact:
     Raises `UsageError` for a precision this format does not offer, and what `to_onnx.export` does:
     weights are checked in the ONNX file, for nothing reads this one back.
     """
-    if job.precision not in PRECISIONS:
-        raise UsageError(f"ort: no precision '{job.precision}'; there is {', '.join(PRECISIONS)}")
+    check_precision(job, FORMAT, PRECISIONS)
     stem = job.component.name
     drafts = [job.out / f"{stem}.draft.ort", job.out / f"{stem}.draft.config"]
     with tempfile.TemporaryDirectory(dir=job.out, prefix=".ort-") as folder:

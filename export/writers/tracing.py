@@ -94,11 +94,11 @@ def _check_axes(model: Any, component: Component) -> None:
                 )
 
 
-def example(component: Component) -> tuple[Any, ...]:
-    """Inputs of zeros, of the length that the component is traced at."""
+def example(component: Component, frames: int | None = None) -> tuple[Any, ...]:
+    """Inputs of zeros, of so many frames, or of the length that the component is traced at."""
     import torch
 
-    frames = component.dim.example
+    frames = frames or component.dim.example
     return tuple(torch.zeros(component.shape_of(tensor, frames)) for tensor in component.inputs)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import hiresldm
+from hiresldm.cli import signals
 from hiresldm.cli.main import app, main
 from hiresldm.core.errors import UsageError
 from hiresldm.core.outputs import publish, write_text
@@ -98,3 +100,21 @@ with signals.heard():
     command = [sys.executable, "-c", program]
     ended = subprocess.run(command, check=False, capture_output=True, timeout=60)
     assert ended.returncode == code
+
+
+def test_an_exit_that_no_signal_asked_for_is_lost_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no number of a signal that could be sent again."""
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: told.append(lost.exc_value.code))
+
+    def closing() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            sys.exit("an exit")
+
+    with signals.heard():
+        generator = closing()
+        next(generator)
+        del generator
+    assert told == ["an exit"]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ....core.bundle.quantized import Quantized
-from ..tracing import replace
-from .integers import STORED, in_graph, store_integers
+from ..tracing import TRANSPOSED, replace
+from .integers import SCALE, STORED, in_graph, store_integers
 
 
 def to_dynamic(model: Any, quantized: Mapping[str, Quantized]) -> None:
@@ -22,13 +22,14 @@ def to_dynamic(model: Any, quantized: Mapping[str, Quantized]) -> None:
     weight that the graph does not hold under its name.
     """
     names = {initializer.name for initializer in model.graph.initializer}
-    columns = {name: w for name, w in in_graph(quantized, names).items() if _is_matrix(w)}
     products = {node.input[1] for node in model.graph.node if node.op_type == "MatMul"}
-    columns = {name: weight for name, weight in columns.items() if name in products}
+    held = in_graph(quantized, names & products)
+    columns = {name: weight for name, weight in held.items() if _is_matrix(weight)}
     changed = [one for node in model.graph.node for one in _changed(node, columns)]
     kept = [one for one in model.graph.initializer if one.name not in columns]
     stored = [tensor for name, weight in columns.items() for tensor in _tensors(name, weight)]
-    left = {key: w for key, w in quantized.items() if not columns.keys() & {key, f"{key}.T"}}
+    done = {name.removesuffix(TRANSPOSED) for name in columns}
+    left = {key: weight for key, weight in quantized.items() if key not in done}
     replace(model.graph.node, changed)
     replace(model.graph.initializer, [*kept, *stored])
     store_integers(model, left)
@@ -51,7 +52,7 @@ def _changed(node: Any, columns: Mapping[str, Quantized]) -> Iterator[Any]:
     operands = [rounded, weight + STORED, zero, f"{weight}.zero"]
     yield make_node("MatMulInteger", operands, [total])
     yield make_node("Cast", [total], [wide], to=1)
-    yield make_node("Mul", [scale, f"{weight}.scale"], [factor])
+    yield make_node("Mul", [scale, weight + SCALE], [factor])
     yield make_node("Mul", [wide, factor], [made])
 
 
@@ -61,6 +62,6 @@ def _tensors(name: str, weight: Quantized) -> list[Any]:
     zeros = np.zeros(weight.integers.shape[1], np.int8)
     return [
         from_array(np.ascontiguousarray(weight.integers), name + STORED),
-        from_array(np.ascontiguousarray(weight.scale[0]), f"{name}.scale"),
+        from_array(np.ascontiguousarray(weight.scale[0]), name + SCALE),
         from_array(zeros, f"{name}.zero"),
     ]

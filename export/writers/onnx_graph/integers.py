@@ -16,7 +16,8 @@ STORED = ".stored"
 """Ends the name of what the file holds where the graph computes with something wider."""
 STATIC = "_quantized"
 """The same, in the words of ONNX Runtime's own quantizer."""
-_SCALE = ".scale"
+SCALE = ".scale"
+"""Ends the name of what its integers are multiplied with."""
 
 
 def store_integers(model: Any, quantized: Mapping[str, Quantized]) -> None:
@@ -53,7 +54,7 @@ def _dequantized(name: str, weight: Quantized) -> tuple[list[Any], Any]:
     import onnx
     from onnx import numpy_helper
 
-    stored, scale = name + STORED, name + _SCALE
+    stored, scale = name + STORED, name + SCALE
     layout: dict[str, Any]
     if weight.bits == 4:
         data, kind = pack(weight.integers).tobytes(), onnx.TensorProto.INT4
