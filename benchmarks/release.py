@@ -24,8 +24,8 @@ Steps = Mapping[str, str]
 WORK = Path("runs/release")
 """What steps leave for others; git does not see it."""
 STEPS: Steps = {
-    "build": "hiresldm build weights/edge --weights $RUN --steps 1,2,4 --default-steps 1"
-    " --overwrite",
+    "build": "hiresldm build weights/edge --weights $RUN --precisions int8-dynamic,fp32"
+    " --steps 1,2,4 --default-steps 1 --overwrite",
     "log": "cp $RUN/log.json weights/edge/log.json",
     "selftest": "hiresldm selftest weights/edge",
     "example": "hiresldm restore examples/noisy.wav docs/restored.flac --overwrite",

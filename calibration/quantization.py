@@ -38,8 +38,10 @@ def stored_bits(layer: Layer, precision: Precision) -> int:
     return bits * layer.weight.numel() + SCALE_BITS * scales
 
 
-def quantize(weight: Array, bits: int, axis: int = 1) -> Quantized:
+def quantize(weight: Array, bits: int, axis: int = 1, spare_bits: int = 0) -> Quantized:
     """Round a weight, whose outputs lie on `axis`, to 8 bits each or to 4 per `BLOCK` inputs.
+
+    Of these, `spare_bits` stay unused.
 
     A block of 4 bits takes the scale of least squared error: its largest values may be cut, which
     at so few levels costs less than it saves on all others.
@@ -55,7 +57,7 @@ def quantize(weight: Array, bits: int, axis: int = 1) -> Quantized:
     if inputs % block:
         raise UsageError(f"4-bit weights need a multiple of {BLOCK} inputs, not {inputs}")
     blocks = last.reshape(inputs // block, block, outputs)
-    top = 2 ** (bits - 1) - 1
+    top = 2 ** (bits - spare_bits - 1) - 1
     whole = np.abs(blocks).max(axis=1) / top
     scale = _scale(whole) if bits == 8 else _least_squares(blocks, whole, top)
     integers = _rounded(blocks, scale, top).reshape(last.shape).astype(np.int8)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core.bundle.quantized import Quantized
-from ..core.bundle.schemes import Precision
+from ..core.bundle.schemes import SCHEMES, Precision
 from .layers import quantizable
 from .quantization import bits_of, quantize
 
@@ -24,5 +24,6 @@ def quantized(
         whole = f"{component}.{path}"
         chosen = precision_config[whole] if precision is Precision.MIXED else precision
         if bits := bits_of(layer, chosen):
-            found[f"{path}.weight"] = quantize(layer.array(), bits, layer.axis)
+            spare = SCHEMES[chosen].spare_bits
+            found[f"{path}.weight"] = quantize(layer.array(), bits, layer.axis, spare)
     return found

@@ -21,7 +21,7 @@ from .workers import Workers
 
 Wrap = Callable[[str, Runner], Runner]
 """(name of a component, its runner) -> the runner that is used."""
-CHUNK_S = 3.6
+CHUNK_S = 6.0
 """With it a process that restores on one thread stays below 250 MB, whatever the length."""
 FADE_S = 0.1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,14 @@ def _engine() -> Any:
     return onnxruntime
 
 
+@cache
+def _share_arena() -> None:
+    ort = _engine()
+    arena, default = ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, ort.OrtMemType.DEFAULT
+    memory = ort.OrtMemoryInfo("Cpu", arena, 0, default)
+    ort.create_and_register_allocator(memory, None)
+
+
 def _session(path: Path, *, exact: bool, profile: Path | None = None) -> Any:
     ort = _engine()
     ort.disable_telemetry_events()  # some builds carry a client that tells their maker
@@ -107,8 +116,10 @@ def _session(path: Path, *, exact: bool, profile: Path | None = None) -> Any:
     options.log_severity_level = _FATAL
     # Signals have any length: a pattern planned for one length only costs memory at the next.
     options.enable_mem_pattern = False
-    # An arena keeps the most that each thread ever needed, and is no faster than the system.
-    options.enable_cpu_mem_arena = False
+    # Fresh memory from the system costs more than what is computed in it; one arena for all
+    # components holds what the largest of them needs, and not each its own.
+    _share_arena()
+    options.add_session_config_entry("session.use_env_allocators", "1")
     if profile:
         options.enable_profiling, options.profile_file_prefix = True, str(profile)
     if exact:

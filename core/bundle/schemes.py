@@ -51,6 +51,9 @@ class Scheme:
     """Bits of what enters the layers, where that is rounded too."""
     dynamic: bool = False
     """Whether what enters layers is rounded too, by the range that it has in each call."""
+    spare_bits: int = 0
+    """Bits of the integers that stay unused: processors without VNNI add two products of 8 by 8 bits
+    in 16, which are then enough."""
     bfloat16: bool = False
     """Whether the engine is told to compute in bfloat16, which is no matter of the file."""
     needs: Needs | None = None
@@ -61,7 +64,7 @@ SCHEMES: Mapping[Precision, Scheme] = {
     Precision.FP16: Scheme(16),
     Precision.BF16: Scheme(16, bfloat16=True),
     Precision.INT8: Scheme(8, integers=True),
-    Precision.INT8_DYNAMIC: Scheme(8, integers=True, dynamic=True),
+    Precision.INT8_DYNAMIC: Scheme(8, integers=True, dynamic=True, spare_bits=1),
     Precision.INT4: Scheme(4, integers=True),
     Precision.W8A8: Scheme(8, integers=True, activations=8, needs=Needs.CALIBRATION),
     Precision.MIXED: Scheme(16, needs=Needs.PRECISION_CONFIG),

@@ -77,7 +77,7 @@ def gain_to(target_lufs: float, measured_lufs: float) -> float:
 
 def weighted_power(wave: Array, rate_hz: int) -> float:
     """Mean square of the K-weighted wave (n,)."""
-    spectrum = np.fft.rfft(wave.astype(np.float64))
+    spectrum = np.fft.rfft(wave)
     power = (np.abs(spectrum) ** 2) @ power_weights(len(wave), rate_hz)
     return float(power) / len(wave) ** 2
 

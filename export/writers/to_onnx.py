@@ -1,9 +1,9 @@
 """ONNX: one graph per component.
 
-fp32 computes in float32 and reads its weights from the checkpoint beside it, so that a bundle holds
-them once for PyTorch and ONNX alike. Every other precision is one file that needs no other. int8,
-int4 and mixed are weights alone: a graph that computes in float32 after DequantizeLinear;
-int8-dynamic and w8a8 multiply integers.
+fp32 and int8-dynamic read their weights from the checkpoint beside them, so that a bundle holds
+them once for PyTorch and ONNX alike; without a checkpoint int8-dynamic holds its integers. Every
+other precision is one file that needs no other. int8, int4 and mixed are weights alone: a graph
+that computes in float32 after DequantizeLinear; int8-dynamic and w8a8 multiply integers.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from .tracing import TRANSPOSED, strip_names, trace
 
 FORMAT = "onnx"
 PRECISIONS = tuple(kind for kind, scheme in SCHEMES.items() if not scheme.palette | scheme.bfloat16)
-FP32_BITS = 16
-"""A weight of an fp32 component takes this much on disk: it lies in the checkpoint, as fp16."""
+FROM_CHECKPOINT = (Precision.FP32, Precision.INT8_DYNAMIC)
+"""Precisions whose weights lie in the checkpoint beside the file, where there is one."""
 SLACK = {Precision.FP16: 2.0**-11}
 """How far a float weight may be off, as a fraction of its tensor's largest, by rounding alone."""
 
-__all__ = ["FORMAT", "FP32_BITS", "PRECISIONS", "export", "read_integers"]
+__all__ = ["FORMAT", "FROM_CHECKPOINT", "PRECISIONS", "export", "read_integers"]
 
 
 def export(job: ExportJob) -> Artifact:
-    """Write the component below `job.out`; fp32 reads its weights from the checkpoint beside it.
+    """Write the component below `job.out`; some read their weights from the checkpoint beside them.
 
     Raises `UsageError` for a precision this format does not offer or w8a8 without calibration,
     and `ParityError` where the written file does not hold what was meant.
@@ -54,15 +54,8 @@ def export(job: ExportJob) -> Artifact:
     import onnx
 
     model, tools = trace(job.component, job.module)
-    data: list[Path] = []
-    if job.precision is Precision.FP32:
-        data = [job.checkpoint] if job.checkpoint else []
-        if job.checkpoint:
-            externalize(model, job.checkpoint, job.module)
-        cast_to_fp16(model)
-    else:
-        model, more = _converted(model, job)
-        tools = (*tools, *more)
+    model, more = _converted(model, job)
+    if job.precision is not Precision.FP32:
         strip_names(model)
     _describe(model, job.contract)
     draft = job.out / f"{job.component.name}.draft.onnx"
@@ -72,7 +65,8 @@ def export(job: ExportJob) -> Artifact:
     slack = SLACK.get(job.precision, 0.0)
     check_floats(draft, read_floats(draft), floats_meant(job), slack)
     (path,) = content_addressed([draft], f"{job.component.name}.{FORMAT}.{job.precision}")
-    return described(job, FORMAT, [path, *data], tools)
+    read = [job.checkpoint] if job.checkpoint and job.precision in FROM_CHECKPOINT else []
+    return described(job, FORMAT, [path, *read], (*tools, *more))
 
 
 def check(job: ExportJob) -> None:
@@ -121,8 +115,12 @@ def _converted(model: Any, job: ExportJob) -> tuple[Any, tuple[str, ...]]:
         store_integers(static, {key: job.quantized[key] for key in keys})
         cast_to_fp16(static)
         return static, ("onnxruntime",)
-    store = to_dynamic if job.precision is Precision.INT8_DYNAMIC else store_integers
-    store(model, job.quantized)
+    if job.precision is Precision.INT8_DYNAMIC:
+        to_dynamic(model, job.quantized, from_floats=job.checkpoint is not None)
+    else:
+        store_integers(model, job.quantized)
+    if job.checkpoint and job.precision in FROM_CHECKPOINT:
+        externalize(model, job.checkpoint, job.module)
     cast_to_fp16(model)
     return model, ()
 

@@ -20,7 +20,7 @@ from .refusals import check_precision
 
 FORMAT = "ort"
 PRECISIONS = (Precision.FP16, Precision.INT8, Precision.INT8_DYNAMIC, Precision.W8A8)
-"""fp32 takes its weights from another file and the list of types knows no 4 bits: neither fits."""
+"""fp32 would take four times the room, and the list of types knows no 4 bits: neither fits."""
 
 
 def export(job: ExportJob) -> Artifact:
@@ -33,7 +33,7 @@ def export(job: ExportJob) -> Artifact:
     stem = job.component.name
     drafts = [job.out / f"{stem}.draft.ort", job.out / f"{stem}.draft.config"]
     with tempfile.TemporaryDirectory(dir=job.out, prefix=".ort-") as folder:
-        onnx = to_onnx.export(replace(job, out=Path(folder)))
+        onnx = to_onnx.export(replace(job, out=Path(folder), checkpoint=None))
         _convert(Path(folder) / onnx.path, *drafts)
     files = content_addressed(drafts, f"{stem}.{FORMAT}.{job.precision}")
     return described(job, FORMAT, files, tuple(dict.fromkeys((*onnx.tools, "onnxruntime"))))

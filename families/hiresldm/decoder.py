@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import ModelConfig
-from .layers import Blocks, Linear, dead_zone, gain, magnitude
+from .layers import Blocks, Linear, dead_zone, gain, magnitude, softplus
 
 DEAD_ZONE = 0.2
 """Of compressed gains: within 5 dB of one."""
@@ -41,6 +40,6 @@ class Decoder(nn.Module):
         kept, generated = self.head(self.blocks(x)).chunk(2, dim=-1)
         # (gain * level + generated) along the recovered direction, which is recovered / level.
         # A silent bin (level at its floor of 3e-4) has no direction, and so stays silent.
-        factor = gain(kept) + F.softplus(generated) / level.clamp(min=1e-3)
+        factor = gain(kept) + softplus(generated) / level.clamp(min=1e-3)
         factor = dead_zone(factor, self.dead_zone)
         return torch.cat([factor, factor], dim=-1) * recovered

@@ -104,6 +104,11 @@ def gain(raw: Tensor) -> Tensor:
     return torch.clamp(1.05 * torch.sigmoid(raw), max=1.0)
 
 
+def softplus(raw: Tensor) -> Tensor:
+    """log(1 + exp(raw)), of operators that every engine computes many values at a time of."""
+    return torch.relu(raw) + torch.log(1 + torch.exp(-torch.abs(raw)))
+
+
 def dead_zone(factor: Tensor, width: float) -> Tensor:
     """Factors within about `width` of one, drawn to one; what lies farther off stays as it is.
 

@@ -14,24 +14,36 @@ from ....core.bundle.quantized import Quantized
 from ..tracing import TRANSPOSED, replace
 from .integers import SCALE, STORED, in_graph, store_integers
 
+ROUNDED = ".rounded"
+"""Ends the name of the integers that an engine makes of a weight when it opens the graph."""
+_ZERO = ".zero"
 
-def to_dynamic(model: Any, quantized: Mapping[str, Quantized]) -> None:
-    """Store the integers, and multiply by those of matrices as they are, in place.
 
-    Other layers get their weights as float32 from `DequantizeLinear`. Raises `ExportError` for a
-    weight that the graph does not hold under its name.
+def to_dynamic(model: Any, quantized: Mapping[str, Quantized], *, from_floats: bool) -> None:
+    """Multiply by the integers of matrices, in place; they are stored, or rounded when opened.
+
+    With `from_floats` the graph keeps these weights as they are, and an engine rounds them once,
+    when it opens the graph. Other layers get theirs as float32 from `DequantizeLinear`. Raises
+    `ExportError` for a weight that the graph does not hold under its name.
     """
     names = {initializer.name for initializer in model.graph.initializer}
     products = {node.input[1] for node in model.graph.node if node.op_type == "MatMul"}
     held = in_graph(quantized, names & products)
     columns = {name: weight for name, weight in held.items() if _is_matrix(weight)}
-    changed = [one for node in model.graph.node for one in _changed(node, columns)]
-    kept = [one for one in model.graph.initializer if one.name not in columns]
-    stored = [tensor for name, weight in columns.items() for tensor in _tensors(name, weight)]
+    ending = ROUNDED if from_floats else STORED
+    changed = [one for node in model.graph.node for one in _changed(node, columns, ending)]
+    kept = [one for one in model.graph.initializer if from_floats or one.name not in columns]
+    for name, weight in columns.items():
+        kept += (
+            _factors(name, weight)
+            if from_floats
+            else [*_factors(name, weight), _integers(name, weight)]
+        )
     done = {name.removesuffix(TRANSPOSED) for name in columns}
     left = {key: weight for key, weight in quantized.items() if key not in done}
-    replace(model.graph.node, changed)
-    replace(model.graph.initializer, [*kept, *stored])
+    rounding = [_rounding(name) for name in columns] if from_floats else []
+    replace(model.graph.node, [*rounding, *changed])
+    replace(model.graph.initializer, kept)
     store_integers(model, left)
 
 
@@ -39,7 +51,13 @@ def _is_matrix(weight: Quantized) -> bool:
     return weight.integers.ndim == 2 and weight.axis == 1 and weight.bits == 8
 
 
-def _changed(node: Any, columns: Mapping[str, Quantized]) -> Iterator[Any]:
+def _rounding(name: str) -> Any:
+    from onnx.helper import make_node
+
+    return make_node("QuantizeLinear", [name, name + SCALE, name + _ZERO], [name + ROUNDED], axis=1)
+
+
+def _changed(node: Any, columns: Mapping[str, Quantized], ending: str) -> Iterator[Any]:
     from onnx.helper import make_node
 
     if node.op_type != "MatMul" or node.input[1] not in columns:
@@ -49,19 +67,22 @@ def _changed(node: Any, columns: Mapping[str, Quantized]) -> Iterator[Any]:
     rounded, scale, zero = (f"{made}.{part}" for part in ("rounded", "scale", "zero"))
     total, wide, factor = (f"{made}.{part}" for part in ("total", "wide", "factor"))
     yield make_node("DynamicQuantizeLinear", [given], [rounded, scale, zero])
-    operands = [rounded, weight + STORED, zero, f"{weight}.zero"]
+    operands = [rounded, weight + ending, zero, weight + _ZERO]
     yield make_node("MatMulInteger", operands, [total])
     yield make_node("Cast", [total], [wide], to=1)
     yield make_node("Mul", [scale, weight + SCALE], [factor])
     yield make_node("Mul", [wide, factor], [made])
 
 
-def _tensors(name: str, weight: Quantized) -> list[Any]:
+def _factors(name: str, weight: Quantized) -> list[Any]:
     from onnx.numpy_helper import from_array
 
     zeros = np.zeros(weight.integers.shape[1], np.int8)
-    return [
-        from_array(np.ascontiguousarray(weight.integers), name + STORED),
-        from_array(np.ascontiguousarray(weight.scale[0]), name + SCALE),
-        from_array(zeros, f"{name}.zero"),
-    ]
+    scale = np.ascontiguousarray(weight.scale[0])
+    return [from_array(scale, name + SCALE), from_array(zeros, name + _ZERO)]
+
+
+def _integers(name: str, weight: Quantized) -> Any:
+    from onnx.numpy_helper import from_array
+
+    return from_array(np.ascontiguousarray(weight.integers), name + STORED)

@@ -98,10 +98,11 @@ def read_integers(path: Path) -> dict[str, np.ndarray]:
     import onnx
 
     kinds = {onnx.TensorProto.INT4, onnx.TensorProto.INT8}
-    graph = onnx.load(path, load_external_data=False).graph
+    graph = onnx.load(path).graph
     # Zero points have one axis.
     weights = [t for t in graph.initializer if t.data_type in kinds and len(t.dims) > 1]
-    return by_key({t.name.removesuffix(STORED).removesuffix(STATIC): _integers(t) for t in weights})
+    stored = {t.name.removesuffix(STORED).removesuffix(STATIC): _integers(t) for t in weights}
+    return by_key(stored | _rounded_when_opened(graph))
 
 
 def by_key(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -118,3 +119,19 @@ def _integers(tensor: Any) -> np.ndarray:
     if tensor.data_type == onnx.TensorProto.INT4:
         return unpack(np.frombuffer(tensor.raw_data, np.uint8), tuple(tensor.dims))
     return np.asarray(onnx.numpy_helper.to_array(tensor), np.int8)
+
+
+def _rounded_when_opened(graph: Any) -> dict[str, np.ndarray]:
+    """The integers that an engine makes of float weights, by the graph's names of these."""
+    from onnx.numpy_helper import to_array
+
+    held = {tensor.name: tensor for tensor in graph.initializer}
+    casts = [node for node in graph.node if node.op_type == "Cast" and node.input[0] in held]
+    held |= {node.output[0]: held[node.input[0]] for node in casts}
+    found = {}
+    for node in graph.node:
+        # What enters a layer is rounded too, but is no weight.
+        if node.op_type == "QuantizeLinear" and node.input[0] in held:
+            weight, scale = (to_array(held[name]).astype(np.float32) for name in node.input[:2])
+            found[node.input[0]] = np.clip(np.rint(weight / scale), -128, 127).astype(np.int8)
+    return found
