@@ -52,8 +52,8 @@ class Scheme:
     dynamic: bool = False
     """Whether what enters layers is rounded too, by the range that it has in each call."""
     spare_bits: int = 0
-    """Bits of the integers that stay unused: processors without VNNI add two products of 8 by 8 bits
-    in 16, which are then enough."""
+    """Bits of integers that stay unused: older processors add two products in 16 bits, which are
+    then enough."""
     bfloat16: bool = False
     """Whether the engine is told to compute in bfloat16, which is no matter of the file."""
     needs: Needs | None = None

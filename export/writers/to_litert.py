@@ -27,7 +27,7 @@ from .tracing import example
 
 FORMAT = "litert"
 PRECISIONS = (Precision.FP32, Precision.INT8)
-LENGTHS = (64, 128, 256, 512)
+LENGTHS = (64, 128, 256, 384)
 """Frames that a file takes; every component has the same, as its host pads for all of them."""
 SIGNATURE = "frames_{}"
 

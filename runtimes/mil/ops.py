@@ -243,6 +243,7 @@ def _dequantize(input: Tensor, scale: Tensor) -> Tensor:  # noqa: A002
 
 
 KERNELS: Mapping[str, Kernel] = {
+    "abs": torch.abs,
     "add": lambda x, y: x + y,
     "avg_pool": _avg_pool,
     "batch_norm": _batch_norm,

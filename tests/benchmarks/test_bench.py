@@ -189,7 +189,7 @@ def test_the_verb_measures_the_embedded_model(
     assert result == json.loads(out.read_text())
     (row,) = result["rows"]
     assert (row["threads"], row["steps"], row["audio_s"]) == (1, 1, 2.0)
-    assert row["ratio"]["median"] == 1.0 and row["bytes"] == result["model"]["bytes"]
+    assert row["ratio"]["median"] == 1.0 and 0 < row["bytes"] < result["model"]["bytes"]
     assert all(component["median"] > 0 for component in row["components"].values())
     # The model is read after everything that `--version` does.
     startup = {name: taken["median"] for name, taken in result["startup"].items()}

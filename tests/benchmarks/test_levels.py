@@ -21,7 +21,7 @@ from hiresldm.training.data.effects import active_level
 
 @pytest.fixture(scope="module")
 def restorer() -> Restorer:
-    return hiresldm.Restorer.load()
+    return hiresldm.Restorer.load(precision="fp32")
 
 
 def test_a_faint_recording_is_restored_as_a_loud_one_is(restorer: Restorer, noisy: Array):

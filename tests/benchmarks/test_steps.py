@@ -49,7 +49,7 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_torch_modules_restore_what_the_embedded_bundle_restores(noisy: Array):
     wave = noisy[:RATE_HZ]
     few = {case.steps: case for case in student_cases("student", EMBEDDED_BUNDLE, Memory())}
-    bundle = Restorer.load(threads=1)
+    bundle = Restorer.load(precision="fp32", threads=1)
     for count in (1, 2):
         wanted = bundle(wave, RATE_HZ, steps=count, seed=3)
         error = few[count].restore(wave, 3) - wanted

@@ -66,7 +66,7 @@ def test_a_host_that_is_off_is_refused(bundle: Path, change, message: str):
         families.of(bundles.load(bundle))
 
 
-@pytest.mark.parametrize("pattern", ["decoder.onnx*", "denoiser.torch*", "golden*"])
+@pytest.mark.parametrize("pattern", ["decoder.onnx.int8*", "denoiser.torch*", "golden*"])
 def test_one_flipped_bit_or_a_missing_file_is_found(bundle: Path, pattern: str):
     manifest = bundles.load(bundle)
     (path,) = bundle.glob(pattern)

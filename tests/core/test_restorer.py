@@ -218,10 +218,10 @@ def test_the_embedded_model_depends_neither_on_chunks_nor_on_threads(
     """Noise is tied to absolute frames and the context covers what the networks see."""
     wave = np.tile(noisy, 2)
     whole, chunked, again = (
-        hiresldm.Restorer.load(chunk_s=s, threads=threads)(wave, RATE_HZ)
+        hiresldm.Restorer.load(precision="fp32", chunk_s=s, threads=threads)(wave, RATE_HZ)
         for s, threads in ((20.0, 1), (1.5, 2), (1.5, 1))
     )
     assert np.array_equal(chunked, again)
     value_db = snr_db(whole, chunked)
     record_property("snr_between_chunkings_db", value_db)
-    assert value_db > 90.0
+    assert value_db > 60.0

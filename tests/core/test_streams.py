@@ -44,7 +44,7 @@ def test_as_many_samples_come_out_as_go_in_and_their_blocks_do_not_matter(
 
 
 def test_quality_is_that_of_the_whole_wave(noisy: Array) -> None:
-    restorer = Restorer.load(threads=1)
+    restorer = Restorer.load(precision="fp32", threads=1)
     stream = restorer.stream(latency="quality", loudness_lufs=measure([noisy[:, None]], 1, RATE_HZ))
     parts = [stream.push(noisy[i : i + 7777]) for i in range(0, len(noisy), 7777)]
     assert snr_db(restorer(noisy, RATE_HZ), np.concatenate([*parts, stream.flush()])) > 60.0
@@ -52,7 +52,7 @@ def test_quality_is_that_of_the_whole_wave(noisy: Array) -> None:
 
 def test_live_is_soon_and_follows_the_level(noisy: Array) -> None:
     """Speech that is 20 dB softer is restored as well: its level is not known beforehand."""
-    restorer = Restorer.load(threads=1)
+    restorer = Restorer.load(precision="fp32", threads=1)
     made = []
     for gain in (1.0, 0.1):
         stream = restorer.stream(latency="live")

@@ -31,7 +31,8 @@ from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, runtime_of
 (chosen,) = scores.choose(["clipped"], referenced=False)
 assert chosen.headings == {"clipped": "clipped samples % ↓"}
 artifacts = manifest.load(EMBEDDED_BUNDLE).artifacts
-artifact = next(a for a in artifacts if (a.component, a.format) == ("encoder", "onnx"))
+kind = ("encoder", "onnx", "fp32")
+artifact = next(a for a in artifacts if (a.component, a.format, a.precision) == kind)
 model, out = load(EMBEDDED_BUNDLE), Path(tempfile.mkdtemp())
 sample = model.components[1].sample(20, seed=0)
 wanted = runtime_of("ort").load(artifact, EMBEDDED_BUNDLE, threads=1)(sample)["latent"]

@@ -122,7 +122,7 @@ def test_speed_is_measured_anywhere(tmp_path: Path) -> None:
 def test_a_selftest_is_silent_about_engines_that_nobody_asked_for(tmp_path: Path) -> None:
     done = _run(tmp_path, "selftest")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "5 rows: 5 PASS, 0 FAIL\n"
+    assert done.stdout == "10 rows: 10 PASS, 0 FAIL\n"
 
 
 def test_a_selftest_that_can_check_nothing_is_no_success(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_what_would_be_used_is_told_with_the_reason(capsys: pytest.CaptureFixtur
     chosen = found["choice"]
     assert (chosen["engine"], chosen["bundle"]) == ("ort", str(EMBEDDED_BUNDLE))
     assert "none is asked for" in chosen["why_bundle"] + chosen["why_engine"]
-    assert chosen["components"] == dict.fromkeys(COMPONENTS, "onnx fp32")
+    assert chosen["components"] == dict.fromkeys(COMPONENTS, "onnx int8-dynamic")
     versions = {package["name"]: package["installed"] for package in found["packages"]}
     assert versions["numpy"] == np.__version__
     engines = {engine["name"]: engine for engine in found["engines"]}

@@ -33,7 +33,9 @@ def test_the_embedded_model_is_told_in_full(capsys: pytest.CaptureFixture[str]) 
     )
     kinds = {(one["component"], one["format"], one["precision"]) for one in found["artifacts"]}
     assert kinds == {
-        (component, kind, "fp32") for component in COMPONENTS for kind in ("onnx", "torch")
+        (component, *kind)
+        for component in COMPONENTS
+        for kind in (("onnx", "int8-dynamic"), ("onnx", "fp32"), ("torch", "fp32"))
     }
     # ONNX Runtime and PyTorch read the same contract from different files.
     for one in found["artifacts"]:
@@ -59,14 +61,14 @@ def test_what_is_altered_or_missing_is_told_of_every_file(
     root = shutil.copytree(EMBEDDED_BUNDLE, tmp_path / "bundle")
     (altered,) = root.glob("encoder.torch.*")
     altered.write_bytes(altered.read_bytes()[:-1])
-    (missing,) = root.glob("recovery.onnx.*")
+    (missing,) = root.glob("recovery.onnx.fp32.*")
     missing.unlink()
     assert _inspect(str(root), "--json") == 6
     printed = capsys.readouterr()
     faults = {file["path"]: file["fault"] for file in json.loads(printed.out)["files"]}
     told = {path: fault.split()[0] for path, fault in faults.items() if fault}
     assert told == {altered.name: "altered", missing.name: "missing"}
-    assert printed.err.startswith("error: 2 of 9 files") and printed.err.count("\n") == 1
+    assert printed.err.startswith("error: 2 of 13 files") and printed.err.count("\n") == 1
 
 
 def test_what_is_no_bundle_ends_with_6(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

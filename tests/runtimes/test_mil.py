@@ -270,6 +270,7 @@ def palette(draw: Draw) -> Case:
 
 
 CASES: dict[str, Callable[[Draw], Case]] = {
+    "abs": pointwise(lambda x: torch.maximum(x, -x)),
     "add": pointwise(torch.add, "xy"),
     "avg_pool": avg_pool,
     "batch_norm": batch_norm,

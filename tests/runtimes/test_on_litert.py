@@ -61,7 +61,7 @@ def test_lengths_share_their_weights(denoiser: Written):
 def test_what_does_not_fit_is_refused(denoiser: Written, tmp_path: Path):
     job, artifact = denoiser
     run = on_litert.load(artifact, job.out, threads=1)
-    with pytest.raises(UsageError, match="denoiser takes 64, 128, 256, 512 frames"):
+    with pytest.raises(UsageError, match="denoiser takes 64, 128, 256, 384 frames"):
         run(job.component.sample(65, seed=0))
     with pytest.raises(UsageError, match="noisy"):
         run({"noisy": np.zeros((1, 64, 64), np.float32)})

@@ -24,6 +24,7 @@ import web_vectors
 
 from hiresldm.core.signal.metrics import snr_db
 from hiresldm.core.spec import Array
+from hiresldm.export.pack import subset
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 
 if TYPE_CHECKING:
@@ -53,9 +54,11 @@ def served(*bundle: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """Where the embedded bundle is served."""
-    with served() as (where, _):
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the embedded bundle is served, in fp32: two engines round integers apart."""
+    folder = tmp_path_factory.mktemp("fp32")
+    subset.write(subset.chosen(EMBEDDED_BUNDLE, "onnx", "fp32"), EMBEDDED_BUNDLE, folder)
+    with served(folder) as (where, _):
         yield where
 
 
@@ -111,7 +114,12 @@ def test_the_browser_restores_as_python_does(
     soundfile.write(tmp_path / f"{name}.wav", wave, RATE_HZ, "FLOAT")
     give(page, tmp_path / f"{name}.wav")
     says(page, "Restored")
-    assert snr_db(Restorer.load(threads=1)(wave, RATE_HZ), saved(page, tmp_path)) > 60
+    assert snr_db(restored(wave, "fp32"), saved(page, tmp_path)) > 60
+
+
+def restored(wave: Array, precision: str) -> Array:
+    """What Python makes of the wave."""
+    return Restorer.load(precision=precision, threads=1)(wave, RATE_HZ)
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -138,8 +146,8 @@ def test_drop_compare_save(
         accessible(page)
         share = float(strength.input_value()) / 100
         assert share < 1
-        restored = Restorer.load(threads=1)(noisy, RATE_HZ)
-        assert snr_db(noisy + share * (restored - noisy), saved(page, tmp_path)) > 60
+        mixed = noisy + share * (restored(noisy, "fp32") - noisy)
+        assert snr_db(mixed, saved(page, tmp_path)) > 60
         assert not errors
 
 
@@ -234,7 +242,9 @@ def test_a_long_file_leaves_the_page_free(page: Page, tmp_path: Path, noisy: Arr
     assert max(page.evaluate("window.tasks"), default=0) < 200
 
 
-def test_offline_and_shared(browser: Browser, tmp_path: Path, noisy_path: Path) -> None:
+def test_offline_and_shared(
+    browser: Browser, tmp_path: Path, noisy_path: Path, noisy: Array
+) -> None:
     """After one visit the page restores without its server; a file comes by the share sheet."""
     with served() as (address, server), browser.new_context() as context:
         page = ready(context.new_page(), address)
@@ -253,13 +263,14 @@ def test_offline_and_shared(browser: Browser, tmp_path: Path, noisy_path: Path) 
         give(page, noisy_path)
         says(page, "Restored")
         assert page.evaluate("crossOriginIsolated")
+        assert snr_db(restored(noisy, "int8-dynamic"), saved(page, tmp_path)) > 30
 
 
 def test_bundles_that_are_refused(browser: Browser, tmp_path: Path) -> None:
     """An altered file is named, and once it is right again the page works; so is another family."""
     bundle = tmp_path / "bundle"
     shutil.copytree(EMBEDDED_BUNDLE, bundle)
-    graph = next(bundle.glob("encoder.onnx.*"))
+    graph = next(bundle.glob("encoder.onnx.int8-dynamic.*"))
     right = graph.read_bytes()
     with served(bundle) as (address, _), browser.new_context() as context:
         graph.write_bytes(right[:-1] + bytes([right[-1] ^ 1]))

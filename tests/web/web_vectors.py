@@ -30,7 +30,7 @@ def clips(noisy: Array, speech: Array) -> dict[str, Array]:
 
 def write(folder: Path, waves: dict[str, Array]) -> None:
     """Write for each clip NAME.KIND.f32, little-endian, and `vectors.json` beside them."""
-    restorer, front = Restorer.load(threads=1), FrontEnd()
+    restorer, front = Restorer.load(precision="fp32", threads=1), FrontEnd()
     facts = {}
     for name, wave in waves.items():
         whole = np.pad(wave, (0, -len(wave) % front.latent_hop))

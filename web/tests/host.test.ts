@@ -16,6 +16,11 @@ const folder = process.env.HIRESLDM_VECTORS ?? "";
 const vectors = JSON.parse(readFileSync(join(folder, "vectors.json"), "utf8"));
 const text = readFileSync(join(vectors.bundle, "bundle.json"), "utf8");
 const load: Load = async (file) => verified(file, bytes(join(vectors.bundle, file.path)));
+/** The manifest with the artifacts of one precision alone. */
+const of = async (precision: string) => {
+  const manifest = await parseManifest(text);
+  return { ...manifest, artifacts: manifest.artifacts.filter((one) => one.precision === precision) };
+};
 const CLIPS = Object.keys(vectors.loudness_lufs);
 
 test("noise is equal to the bit, drawn in uneven pieces", async () => {
@@ -65,7 +70,7 @@ describe.each(CLIPS)("%s", (name) => {
   });
 
   test("the whole chain", { timeout: 120_000 }, async () => {
-    const restorer = await open(await parseManifest(text), load, 1);
+    const restorer = await open(await of("fp32"), load, 1);
     const blocks: number[] = [];
     const lufs = await loudness(wave.length, read, 48_000);
     for await (const block of restorer.channel(wave.length, read, lufs, { seed: 7 })) for (const value of block) blocks.push(value);
@@ -77,7 +82,7 @@ describe.each(CLIPS)("%s", (name) => {
 });
 
 test("golden vectors pass, and a component that is slightly wrong does not", { timeout: 60_000 }, async () => {
-  const manifest = await parseManifest(text);
+  const manifest = await of("fp32");
   const { host, run } = await open(manifest, load, 1);
   const golden = await load(manifest.golden!);
   const right = await check(golden, host, run, "fp32");
@@ -89,6 +94,14 @@ test("golden vectors pass, and a component that is slightly wrong does not", { t
   };
   const found = await check(golden, host, { ...run, denoiser: wrong }, "fp32");
   expect(found.filter(({ snrDb, floorDb }) => snrDb < floorDb).map(({ name }) => name)).toEqual(["denoiser", "decoder"]);
+});
+
+test("golden vectors pass in the precision that the page takes", { timeout: 60_000 }, async () => {
+  const manifest = await parseManifest(text);
+  const { host, run } = await open(manifest, load, 1);
+  const found = await check(await load(manifest.golden!), host, run, manifest.artifacts[0]!.precision);
+  console.log(found.map(({ name, snrDb }) => `${name} ${snrDb.toFixed(1)} dB`).join(", "));
+  expect(found.every(({ snrDb, floorDb }) => floorDb >= 15 && snrDb > floorDb)).toBe(true);
 });
 
 test("silence stays silence, whatever its length", async () => {

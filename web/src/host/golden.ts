@@ -4,7 +4,7 @@ import { readNpz } from "./npz.ts";
 
 const FRAMES = 12, FULL_SCALE = 32767;
 /** By precision, in dB, as `golden_db` in parity/thresholds.toml. */
-const FLOORS_DB: Readonly<Record<string, number>> = { fp32: 80, fp16: 30, int8: 15 };
+const FLOORS_DB: Readonly<Record<string, number>> = { fp32: 80, fp16: 30, int8: 15, "int8-dynamic": 15 };
 const LOWEST_DB = 8;
 /** The restored wave is written down in half precision: nothing comes nearer to it than about 70 dB. */
 const WAVE_DB = 60;

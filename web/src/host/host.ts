@@ -7,7 +7,7 @@ import { ddim } from "./sampler.ts";
 /** The networks, in the order in which audio passes them. */
 export const COMPONENTS = ["recovery", "encoder", "denoiser", "decoder"] as const;
 /** Seconds on both sides of a chunk that change what is made of it. */
-export const CONTEXT_S = 1.5;
+export const CONTEXT_S = 0.8;
 // The sampler is deterministic, so only its start draws noise.
 const NOISE_STEP = 0;
 
