@@ -21,7 +21,10 @@ from ...runtimes.restorer import Restorer, chosen
 
 RUNS = 5
 _KERNEL = "_kernel_time"
-_PRODUCTS = ("MatMul", "FusedMatMul", "Gemm", "FusedGemm")
+_PRODUCTS = (
+    *("MatMul", "FusedMatMul", "Gemm", "FusedGemm"),
+    *("MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul"),
+)
 _PEAK = """
 import numpy as np, time
 a, b = (np.random.rand(768, 768).astype(np.float32) for _ in range(2))

@@ -28,7 +28,8 @@ from .tracing import example
 FORMAT = "litert"
 PRECISIONS = (Precision.FP32, Precision.INT8)
 LENGTHS = (64, 128, 256, 384)
-"""Frames that a file takes; every component has the same, as its host pads for all of them."""
+"""Frames that a file takes; every component has the same, as its host pads for all of them. The
+last holds a chunk of 6 s and its context at 50 frames a second."""
 SIGNATURE = "frames_{}"
 
 

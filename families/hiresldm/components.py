@@ -8,8 +8,9 @@ from .host import Host
 NAMES = ("recovery", "encoder", "denoiser", "decoder")
 FRAMES = Dim("frames", low=1, high=8192, example=50)
 """Latent frames, 50 a second in `edge`; a spectrum has `stride` for each."""
-FIXED_LENGTHS = (64, 128, 256, 512)
-"""Of components of the latent, which a neural engine may run; spectra are too wide for it."""
+FIXED_LENGTHS = (64, 128, 256, 384)
+"""Of components of the latent, which a neural engine may run; spectra are too wide for it. The last
+one holds a chunk of 6 s and its context."""
 BOUNDARY = ("embed", "head", "mask")
 
 

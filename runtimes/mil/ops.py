@@ -258,6 +258,7 @@ KERNELS: Mapping[str, Kernel] = {
     "cos": torch.cos,
     "dequantize": _dequantize,
     "elu": lambda x, alpha: F.elu(x, float(alpha)),
+    "exp": torch.exp,
     "expand_dims": _expand_dims,
     "fill": _fill,
     "floor_div": lambda x, y: torch.div(x, y, rounding_mode="floor"),

@@ -198,8 +198,10 @@ def test_the_verb_measures_the_embedded_model(
     assert [one["audio_s"] for one in result["scaling"]["rows"]] == [1, 2]
     profiled = result["profile"]["rows"]
     assert {one["component"] for one in profiled} == set(COMPONENTS)
-    shares = [one["of_peak"] for one in profiled if one["operator"] == "MatMul"]
-    assert all(0.005 < share < 3 for share in shares)  # the two are measured one after another
+    shares = [one["of_peak"] for one in profiled if one["operator"] == "DynamicQuantizeMatMul"]
+    assert len(shares) == len(COMPONENTS) and all(
+        0.005 < share < 3 for share in shares
+    )  # the two are measured one after another
     # What the profile leaves out is the host's and the session's own.
     networks = sum(one["seconds"] for one in profiled)
     assert 0.2 * row["rtf"]["median"] < networks < 2 * row["rtf"]["median"]
@@ -214,5 +216,8 @@ def test_the_verb_measures_the_embedded_model(
     assert (
         f"| edge ort | 1 | 1 | {row['bytes'] / 1e6:.1f} | {row['rtf']['median']:.3f} (" in markdown
     )
-    assert "peak memory, 4 s file, MB" in markdown and "| recovery | MatMul |" in markdown
+    assert (
+        "peak memory, 4 s file, MB" in markdown
+        and "| recovery | DynamicQuantizeMatMul |" in markdown
+    )
     assert "one thread, real-time factor" in tables.in_short(result)

