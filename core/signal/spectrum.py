@@ -38,14 +38,14 @@ def windowed(wave: Array, window: Array, hop: int) -> Complex:
 
 def istft(spectrum: np.ndarray, n_fft: int, hop: int) -> Array:
     """Wave (T * hop,) of a spectrum (T, n_fft / 2 + 1): the inverse of `stft`."""
-    return joined(np.fft.irfft(spectrum, n_fft).astype(np.float32), hop)
+    return joined(np.fft.irfft(spectrum, n_fft).astype(np.float32) * hann(n_fft), hop)
 
 
 def joined(pieces: Array, hop: int) -> Array:
-    """Wave (T * hop,) of pieces (T, n_fft) whose spectra are those of `stft`."""
+    """Wave (T * hop,) of pieces (T, n_fft) whose spectra are those of `stft`, windowed once more."""
     count, n_fft = pieces.shape
-    window, inside = hann(n_fft), slice(n_fft // 2, n_fft // 2 + count * hop)
-    wave = overlap_add(pieces * window, hop)[inside]
+    inside = slice(n_fft // 2, n_fft // 2 + count * hop)
+    wave = overlap_add(pieces, hop)[inside]
     return np.asarray(wave / _weight(count, n_fft, hop)[inside], np.float32)
 
 
@@ -98,8 +98,8 @@ def overlap_add(frames: np.ndarray, hop: int) -> np.ndarray:
     """Sum frames (T, n) at steps of `hop`: each frame is cut in hop blocks, one add per block."""
     count, length = frames.shape
     blocks = -(-length // hop)
-    padded = np.pad(frames, ((0, 0), (0, blocks * hop - length))).reshape(count, blocks, hop)
     out = np.zeros((count + blocks - 1, hop), np.float32)
     for block in range(blocks):
-        out[block : block + count] += padded[:, block]
+        part = frames[:, block * hop : (block + 1) * hop]
+        out[block : block + count, : part.shape[1]] += part
     return out.reshape(-1)

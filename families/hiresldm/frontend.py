@@ -90,10 +90,11 @@ def stft(wave: Array, front: FrontEnd) -> Array:
 
 def istft(compressed: Array, front: FrontEnd) -> Array:
     """Wave (T * hop,) of a compressed spectrum (T, 2 * bins): the inverse of `stft`."""
+    window = hann(front.n_fft)
 
     def waves(block: Array) -> Array:
         frames = np.fft.irfft(expand(block, front.compression), front.n_fft)
-        return np.asarray(frames, np.float32)
+        return np.asarray(frames, np.float32) * window
 
     return spectrum.joined(spectrum.by_rows(waves, compressed, front.n_fft), front.hop)
 
