@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hiresldm.core.signal import spectrum
 from hiresldm.core.spec import Array, Arrays, Runner
+from hiresldm.families.hiresldm import frontend
 from hiresldm.parity.candidates import Candidate
 from hiresldm.parity.components import ODD
 from hiresldm.parity.gate import Gate
@@ -128,7 +128,7 @@ def test_a_wrong_window_fails(
     def symmetric(length: int) -> Array:
         return np.hanning(length).astype(np.float32)
 
-    monkeypatch.setattr(spectrum, "hann", symmetric)
+    monkeypatch.setattr(frontend, "hann", symmetric)
     (row,) = gate.audio.rows(_candidate(gate, "fp32"))
     assert row.status is Status.FAIL
 
