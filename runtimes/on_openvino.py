@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import processors
+from ..core import processors, telemetry
 from ..core.bundle.schemes import Precision
 from ..core.errors import BackendMissingError, IntegrityError, reason
 from ..core.spec import Array, Arrays, Artifact, Runner, Shapes
@@ -36,8 +36,7 @@ def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
     turns.
     """
     count = threads or processors.usable()
-    precision = _ROUGH if artifact.precision == Precision.BF16 else _PRECISION
-    model = _opened(root / artifact.path, count, precision)
+    model = _opened(root / artifact.path, count, _precision_of(artifact))
     expected = [_declared(port) for port in model.inputs]
     outputs = [port.get_any_name() for port in model.outputs]
     idle: SimpleQueue[Any] = SimpleQueue()
@@ -54,6 +53,23 @@ def load(artifact: Artifact, root: Path, *, threads: int) -> Runner:
             idle.put(request)
 
     return run
+
+
+def profiled(
+    artifact: Artifact, root: Path, inputs: Sequence[Arrays], *, runs: int
+) -> list[tuple[str, float]]:
+    """Kind and seconds of every operator of so many runs over all inputs, on one thread.
+
+    A run over the inputs comes first and is left out; raises as `load` does.
+    """
+    model = _opened(root / artifact.path, 1, _precision_of(artifact), {"PERF_COUNT": True})
+    request, events = model.create_infer_request(), []
+    for turn in range(runs + 1):
+        for arrays in inputs:
+            request.infer(dict(arrays))
+            taken = request.profiling_info if turn else []
+            events += [(one.node_type, one.real_time.total_seconds()) for one in taken]
+    return events
 
 
 def shapes(artifact: Artifact, root: Path) -> Shapes:
@@ -76,6 +92,7 @@ def settings() -> Mapping[str, str]:
 
 
 def _engine() -> Any:
+    telemetry.refuse()
     try:
         import openvino
     except ImportError as error:
@@ -101,7 +118,9 @@ def _core(engine: Any) -> Any:
     return engine.Core()
 
 
-def compiled(model: Any, threads: int = 1, precision: str = _PRECISION) -> Any:
+def compiled(
+    model: Any, threads: int = 1, precision: str = _PRECISION, more: Mapping[str, Any] | None = None
+) -> Any:
     """A model, or the path of one, compiled for a precision and `threads` calls at once.
 
     Each computes on one thread, so that the result does not depend on their number. Raises
@@ -112,13 +131,20 @@ def compiled(model: Any, threads: int = 1, precision: str = _PRECISION) -> Any:
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": _ROUNDED_GROUP,
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": threads,
+        **(more or {}),
     }
     return core().compile_model(model, _DEVICE, hints)
 
 
-def _opened(path: Path, threads: int, precision: str = _PRECISION) -> Any:
+def _precision_of(artifact: Artifact) -> str:
+    return _ROUGH if artifact.precision == Precision.BF16 else _PRECISION
+
+
+def _opened(
+    path: Path, threads: int, precision: str = _PRECISION, more: Mapping[str, Any] | None = None
+) -> Any:
     try:
-        model = compiled(path, threads, precision)
+        model = compiled(path, threads, precision, more)
     except RuntimeError as error:
         said = reason(error, path)
         raise IntegrityError(f"{path} cannot be opened by openvino: {said}") from error

@@ -15,6 +15,7 @@ from torch import nn
 
 from ...calibration.capture import restorer_of
 from ...calibration.store import Calibration
+from ...core import telemetry
 from ...core.restorer import Restorer
 from ...core.signal.metrics import snr_db
 from ...core.spec import Arrays, Component, Runner
@@ -50,6 +51,7 @@ def accuracy_aware_component(
     component: Component, module: nn.Module, captured: Sequence[Arrays], near_db: float
 ) -> tuple[Runner, int]:
     """One component at `near_db` or nearer on the calls held out, and its bytes."""
+    telemetry.refuse()
     import nncf
 
     run, name = on_torch.runner(component, module), component.outputs[0].name

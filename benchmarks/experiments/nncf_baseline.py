@@ -20,6 +20,7 @@ from ...calibration.search import descent
 from ...calibration.sensitivity import measure
 from ...calibration.simulation import Layers, model_bytes, uniform
 from ...calibration.store import Calibration
+from ...core import telemetry
 from ...core.bundle.schemes import BLOCK, Precision
 from ...core.spec import Component
 from ...export.writers.quiet import quiet
@@ -80,6 +81,7 @@ def _mix(model: Model, components: Sequence[_Component], share: float) -> Layers
 
 
 def _compressed(component: _Component, share: float) -> Iterator[tuple[str, Precision]]:
+    telemetry.refuse()
     import nncf
 
     model = converted(component.graph)

@@ -129,22 +129,32 @@ def _scaling(scaling: Row) -> str:
 
 
 def _profile(profile: Row) -> str:
-    total = sum(row["seconds"] for row in profile["rows"])
+    variants = dict.fromkeys((row["backend"], row["precision"]) for row in profile["rows"])
+    told = [_operators(profile["rows"], *variant) for variant in variants]
+    peaks = ", ".join(
+        f"{rate / 1e9:.0f} billion in {kind}" for kind, rate in profile["peaks_macs_per_s"].items()
+    )
+    return "\n\n".join([*told, f"MACs a second of a plain matrix product, one thread: {peaks}."])
+
+
+def _operators(rows: Sequence[Row], backend: str, precision: str) -> str:
+    own = [row for row in rows if (row["backend"], row["precision"]) == (backend, precision)]
+    total = sum(row["seconds"] for row in own)
     lines = (
         [
             row["component"],
             row["operator"],
             f"{row['seconds']:.4f}",
             f"{row['seconds'] / total:.1%}",
-            f"{row['macs'] / 1e6:.0f}",
-            f"{row['bytes'] / 1e6:.0f}",
+            "-" if row["macs"] is None else f"{row['macs'] / 1e6:.0f}",
+            "-" if row["bytes"] is None else f"{row['bytes'] / 1e6:.0f}",
             "-" if row["of_peak"] is None else f"{row['of_peak']:.0%}",
         ]
-        for row in profile["rows"][:OPERATORS]
+        for row in own[:OPERATORS]
     )
-    heads = ["component", "operator", "s per s", "share", "million MACs", "MB moved", "of peak"]
-    peak = f"{profile['peak_macs_per_s'] / 1e9:.1f} billion float32 MACs a second on one thread"
-    return f"{table(heads, lines)}\n\nThe machine's matrix product reaches {peak}."
+    name = f"{backend} {precision}"
+    heads = [name, "operator", "s per s", "share", "million MACs", "MB moved", "of peak"]
+    return table(heads, lines)
 
 
 def _median(spread: Row | None) -> str:

@@ -11,7 +11,8 @@ from ...core.spec import Array
 from ...runtimes.restorer import Restorer
 from . import contest, processes
 from .contest import Asked, Contestant
-from .profile import profile
+from .peaks import peaks_macs_per_s
+from .profile import can_profile, profile
 from .scaling import latency, scaling
 
 
@@ -45,5 +46,17 @@ def measure(
     if durations_s:
         result["scaling"] = scaling(wave, root, durations_s=durations_s, threads=threads)
     if profiled:
-        result["profile"] = profile(root, wave, precision=precision)
+        result["profile"] = _profiled(root, wave, asked)
     return result
+
+
+def _profiled(root: Path, wave: Array, asked: Asked) -> dict[str, Any]:
+    """Operators of every engine and precision asked for whose engine tells of them."""
+    peaks = peaks_macs_per_s()
+    rows = [
+        row
+        for backend, precision in contest.held(root, asked)
+        if can_profile(backend)
+        for row in profile(root, wave, backend=backend, precision=precision, peaks_macs_per_s=peaks)
+    ]
+    return {"peaks_macs_per_s": peaks, "rows": rows}

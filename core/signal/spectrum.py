@@ -42,7 +42,7 @@ def istft(spectrum: np.ndarray, n_fft: int, hop: int) -> Array:
 
 
 def joined(pieces: Array, hop: int) -> Array:
-    """Wave (T * hop,) of pieces (T, n_fft) whose spectra are those of `stft`, windowed once more."""
+    """Wave (T * hop,) of pieces (T, n_fft) (windowed) whose spectra are those of `stft`."""
     count, n_fft = pieces.shape
     inside = slice(n_fft // 2, n_fft // 2 + count * hop)
     wave = overlap_add(pieces, hop)[inside]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core import telemetry
 from ...core.bundle.schemes import SCHEMES, Precision
 from ...core.errors import ParityError, UsageError
 from ...core.spec import Artifact, ExportJob
@@ -37,15 +38,13 @@ def export(job: ExportJob) -> Artifact:
     check_precision(job, FORMAT, PRECISIONS)
     if job.precision is Precision.W8A8 and not job.calibration:
         raise UsageError("openvino: w8a8 needs calibration samples")
-    import openvino
-
     model, tools = _model(job)
     if job.precision is Precision.W8A8:
         model, tools = _with_activations(model, job), (*tools, "nncf")
     if job.quantized:
         _narrow(model)
     draft = job.out / f"{job.component.name}.draft.xml"
-    openvino.save_model(
+    _openvino().save_model(
         model, draft, compress_to_fp16=job.precision in (Precision.FP16, Precision.BF16)
     )
     # In w8a8 they are NNCF's own, smoothed and rounded anew: the gate of the build judges them.
@@ -111,12 +110,11 @@ def _model(job: ExportJob) -> tuple[Any, tuple[str, ...]]:
 def converted(graph: Any) -> Any:
     """An ONNX graph as an OpenVINO model in memory."""
     import onnx
-    import openvino
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.onnx"
         onnx.save(graph, path)
-        return openvino.convert_model(path)
+        return _openvino().convert_model(path)
 
 
 def _narrow(model: Any) -> None:
@@ -138,6 +136,7 @@ def _narrow(model: Any) -> None:
 
 
 def _with_activations(model: Any, job: ExportJob) -> Any:
+    telemetry.refuse()
     import nncf
 
     edges = [
@@ -184,6 +183,11 @@ def _constants(model: Any) -> list[Any]:
 
 
 def _read(path: Path) -> Any:
+    return _openvino().Core().read_model(path)
+
+
+def _openvino() -> Any:
+    telemetry.refuse()
     import openvino
 
-    return openvino.Core().read_model(path)
+    return openvino

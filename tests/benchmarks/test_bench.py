@@ -199,9 +199,8 @@ def test_the_verb_measures_the_embedded_model(
     profiled = result["profile"]["rows"]
     assert {one["component"] for one in profiled} == set(COMPONENTS)
     shares = [one["of_peak"] for one in profiled if one["operator"] == "DynamicQuantizeMatMul"]
-    assert len(shares) == len(COMPONENTS) and all(
-        0.005 < share < 3 for share in shares
-    )  # the two are measured one after another
+    assert len(shares) == len(COMPONENTS)
+    assert all(0.005 < share < 3 for share in shares)  # the two are measured one after another
     # What the profile leaves out is the host's and the session's own.
     networks = sum(one["seconds"] for one in profiled)
     assert 0.2 * row["rtf"]["median"] < networks < 2 * row["rtf"]["median"]

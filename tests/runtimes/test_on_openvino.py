@@ -135,3 +135,39 @@ def test_left_alone_it_starts_no_more_threads_than_it_was_given(
     monkeypatch.setattr(processors, "limit", lambda: 1)
     model = on_openvino.compiled(root / named.path)
     assert model.get_property("INFERENCE_NUM_THREADS") == 1
+
+
+WATCHED = """
+import socket, sys
+from pathlib import Path
+def asked(host, *more, **named):
+    print(host, flush=True)
+    raise OSError("no network here")
+socket.getaddrinfo = asked
+from hiresldm.core.bundle.schemes import Precision
+from hiresldm.calibration.quantize import quantized
+from hiresldm.export.writers import to_openvino
+from hiresldm.families.checkpoints import load
+from hiresldm.runtimes import on_openvino
+from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
+from export_jobs import job_of
+on_openvino.settings()
+model, out = load(EMBEDDED_BUNDLE), Path(sys.argv[1])
+integers = quantized("encoder", model.encoder, Precision.W8A8, {})
+samples = [model.components[1].sample(20, seed=0)]
+to_openvino.export(job_of(model, "encoder", Precision.W8A8, out, integers, samples))
+"""
+
+
+def test_neither_openvino_nor_nncf_tells_its_maker(tmp_path: Path) -> None:
+    """Both would, over the network and unasked; and a program that ends waits for that."""
+    command = [sys.executable, "-c", WATCHED, str(tmp_path)]
+    done = subprocess.run(
+        command,
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout == ""
