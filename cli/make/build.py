@@ -17,68 +17,79 @@ if TYPE_CHECKING:
 
 PACKAGES = ("torch", "onnx", "openvino", "nncf", "coremltools", "executorch", "litert-torch")
 
+Out = Annotated[Path, typer.Argument(help="Bundle folder to make.")]
+Family = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Whose networks: hiresldm, ...", show_default="hiresldm"),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        help="Trained: a run, a bundle, or a file that others published.",
+        show_default="built-in",
+    ),
+]
+Untrained = Annotated[
+    bool, typer.Option("--untrained", help="Random weights instead of trained ones.")
+]
+Size = Annotated[
+    str | None, typer.Option(help="Of --untrained: edge, base, ...", show_default="edge")
+]
+Formats = Annotated[
+    str, typer.Option(metavar=NAMES, help="Of onnx, openvino, coreml, ort, executorch, litert.")
+]
+Precisions = Annotated[
+    str,
+    typer.Option(
+        metavar=NAMES,
+        help="Of fp32, fp16, bf16, int8, int8-dynamic, int4, w8a8, mixed, pal6, pal4.",
+    ),
+]
+Components = Annotated[
+    str, typer.Option(metavar=NAMES, help="Components to export.", show_default="all")
+]
+PrecisionConfig = Annotated[Path | None, typer.Option(help="Precision per layer, for mixed.")]
+Calibration = Annotated[Path | None, typer.Option(help="Captured inputs, for w8a8.")]
+Steps = Annotated[
+    str,
+    typer.Option(
+        metavar=NUMBERS,
+        help="Numbers of sampler steps offered.",
+        show_default="the weights' own",
+    ),
+]
+DefaultSteps = Annotated[
+    int | None,
+    typer.Option(help="Steps when none are asked for.", show_default="the weights' own"),
+]
+Audio = Annotated[
+    Path | None,
+    typer.Option(help="Speech to damage and restore: what every precision does to its sound."),
+]
+PerClass = Annotated[int, typer.Option(min=1, help="Clips of each kind of damage, for --audio.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan, write nothing.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")]
+
 
 def build(
     context: typer.Context,
-    out: Annotated[Path, typer.Argument(help="Bundle folder to make.")],
-    family: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Whose networks: hiresldm, ...", show_default="hiresldm"),
-    ] = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            help="Trained: a run, a bundle, or a file that others published.",
-            show_default="built-in",
-        ),
-    ] = None,
-    untrained: Annotated[
-        bool, typer.Option("--untrained", help="Random weights instead of trained ones.")
-    ] = False,
-    size: Annotated[
-        str | None, typer.Option(help="Of --untrained: edge, base, ...", show_default="edge")
-    ] = None,
-    formats: Annotated[
-        str, typer.Option(metavar=NAMES, help="Of onnx, openvino, coreml, ort, executorch, litert.")
-    ] = "onnx",
-    precisions: Annotated[
-        str,
-        typer.Option(
-            metavar=NAMES,
-            help="Of fp32, fp16, bf16, int8, int8-dynamic, int4, w8a8, mixed, pal6, pal4.",
-        ),
-    ] = "fp32",
-    components: Annotated[
-        str, typer.Option(metavar=NAMES, help="Components to export.", show_default="all")
-    ] = "",
-    precision_config: Annotated[
-        Path | None, typer.Option(help="Precision per layer, for mixed.")
-    ] = None,
-    calibration: Annotated[Path | None, typer.Option(help="Captured inputs, for w8a8.")] = None,
-    steps: Annotated[
-        str,
-        typer.Option(
-            metavar=NUMBERS,
-            help="Numbers of sampler steps offered.",
-            show_default="the weights' own",
-        ),
-    ] = "",
-    default_steps: Annotated[
-        int | None,
-        typer.Option(help="Steps when none are asked for.", show_default="the weights' own"),
-    ] = None,
-    audio: Annotated[
-        Path | None,
-        typer.Option(help="Speech to damage and restore: what every precision does to its sound."),
-    ] = None,
-    per_class: Annotated[
-        int, typer.Option(min=1, help="Clips of each kind of damage, for --audio.")
-    ] = 1,
+    out: Out,
+    family: Family = None,
+    weights: Weights = None,
+    untrained: Untrained = False,
+    size: Size = None,
+    formats: Formats = "onnx",
+    precisions: Precisions = "fp32",
+    components: Components = "",
+    precision_config: PrecisionConfig = None,
+    calibration: Calibration = None,
+    steps: Steps = "",
+    default_steps: DefaultSteps = None,
+    audio: Audio = None,
+    per_class: PerClass = 1,
     report_to: options.Report = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the plan, write nothing.")
-    ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
+    dry_run: DryRun = False,
+    overwrite: Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

@@ -10,14 +10,18 @@ import typer
 from .. import options
 from ..told import tell
 
+Out = Annotated[Path, typer.Option(help="Calibration file to write (safetensors).")]
+Clips = Annotated[int, typer.Option(min=1, help="Damaged clips, kinds of damage in turn.")]
+Seconds = Annotated[float, typer.Option(min=0.1, max=8.0, help="Length of a clip.")]
+
 
 def calibrate(
-    data: Annotated[Path, typer.Option(help="Folder of speech, or of manifests.")],
-    out: Annotated[Path, typer.Option(help="Calibration file to write (safetensors).")],
+    data: options.SpeechFolder,
+    out: Out,
     weights: options.Weights = None,
-    clips: Annotated[int, typer.Option(min=1, help="Damaged clips, kinds of damage in turn.")] = 28,
-    seconds: Annotated[float, typer.Option(min=0.1, max=8.0, help="Length of a clip.")] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of clips, damage and noise.")] = 0,
+    clips: Clips = 28,
+    seconds: Seconds = 1.0,
+    seed: options.Seed = 0,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

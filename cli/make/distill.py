@@ -20,28 +20,35 @@ class MethodName(StrEnum):
     POLISH = "polish"
 
 
+Teacher = Annotated[Path, typer.Option(help="Folder of a trained model: a run or a bundle.")]
+Out = Annotated[Path, typer.Option(help="Folder of the student, complete with all components.")]
+MethodArgument = Annotated[
+    MethodName | None, typer.Argument(metavar="METHOD", help="How; or give --method.")
+]
+MethodOption = Annotated[MethodName | None, typer.Option(help="How the student learns.")]
+Minutes = Annotated[float, typer.Option(min=0.01, help="Training time.")]
+Cache = Annotated[
+    Path | None,
+    typer.Option(help="Folder of prepared speech.", show_default="that of teacher or OUT"),
+]
+LearningRate = Annotated[float | None, typer.Option(min=1e-6, show_default="the method's own")]
+
+
 def distill(
-    teacher: Annotated[Path, typer.Option(help="Folder of a trained model: a run or a bundle.")],
-    data: Annotated[Path, typer.Option(help="Folder of audio, or of manifests.")],
-    out: Annotated[Path, typer.Option(help="Folder of the student, complete with all components.")],
-    named: Annotated[
-        MethodName | None, typer.Argument(metavar="METHOD", help="How; or give --method.")
-    ] = None,
-    method: Annotated[MethodName | None, typer.Option(help="How the student learns.")] = None,
-    minutes: Annotated[float, typer.Option(min=0.01, help="Training time.")] = 10.0,
-    cache: Annotated[
-        Path | None,
-        typer.Option(help="Folder of prepared speech.", show_default="that of teacher or OUT"),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    learning_rate: Annotated[
-        float | None, typer.Option(min=1e-6, show_default="the method's own")
-    ] = None,
-    discriminator: Annotated[bool, typer.Option(help="Polish against a discriminator.")] = False,
-    device: Annotated[str, typer.Option(help="Where to train: auto, cpu or cuda.")] = "auto",
+    teacher: Teacher,
+    data: options.AudioFolder,
+    out: Out,
+    named: MethodArgument = None,
+    method: MethodOption = None,
+    minutes: Minutes = 10.0,
+    cache: Cache = None,
+    seed: options.TrainingSeed = 0,
+    learning_rate: LearningRate = None,
+    discriminator: options.Discriminator = False,
+    device: options.TrainingDevice = "auto",
     resume: options.Resume = False,
     as_json: options.Json = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress bar.")] = False,
+    quiet: options.NoBar = False,
 ) -> None:
     """Distill a trained denoiser into one that needs one to four steps."""
     chosen = _only_one(named, method)
