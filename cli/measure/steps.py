@@ -13,33 +13,40 @@ from .. import options
 from ..lists import NAMES, words
 from ..told import origin, tell
 
+Teacher = Annotated[Path, typer.Option(help="Folder of the teacher: a run or a bundle.")]
+Data = Annotated[Path, typer.Option(help="Speech to damage: audio, or manifests.")]
+Student = Annotated[list[str] | None, typer.Option(help="NAME=DIR of a student; may be repeated.")]
+Regressor = Annotated[Path | None, typer.Option(help="Folder of a direct regressor.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Seeds of the sampler's noise.")]
+RobustSeeds = Annotated[
+    int,
+    typer.Option(min=2, help="Seeds of the first student at 1 and 2 steps."),
+]
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option(metavar=NAMES, help="As in `evaluate`.", show_default="fast"),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of clips and damage.")]
+Runs = Annotated[int, typer.Option(min=1, help="Runs of each timing.")]
+Plot = Annotated[Path | None, typer.Option(help="Picture of the curves to write (PNG).")]
+
 
 def steps(
     context: typer.Context,
-    teacher: Annotated[Path, typer.Option(help="Folder of the teacher: a run or a bundle.")],
-    data: Annotated[Path, typer.Option(help="Speech to damage: audio, or manifests.")],
-    student: Annotated[
-        list[str] | None, typer.Option(help="NAME=DIR of a student; may be repeated.")
-    ] = None,
-    regressor: Annotated[Path | None, typer.Option(help="Folder of a direct regressor.")] = None,
+    teacher: Teacher,
+    data: Data,
+    student: Student = None,
+    regressor: Regressor = None,
     split: options.Split = "test",
-    per_class: Annotated[int, typer.Option(min=1, help="Clips of each kind of damage.")] = 4,
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds of the sampler's noise.")] = 3,
-    robust_seeds: Annotated[
-        int,
-        typer.Option(min=2, help="Seeds of the first student at 1 and 2 steps."),
-    ] = 10,
-    metrics: Annotated[
-        list[str] | None,
-        typer.Option(metavar=NAMES, help="As in `evaluate`.", show_default="fast"),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of clips and damage.")] = 0,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")
-    ] = None,
-    runs: Annotated[int, typer.Option(min=1, help="Runs of each timing.")] = 3,
+    per_class: options.PerClass = 4,
+    seeds: Seeds = 3,
+    robust_seeds: RobustSeeds = 10,
+    metrics: Metrics = None,
+    seed: Seed = 0,
+    threads: options.MeasuringThreads = None,
+    runs: Runs = 3,
     report_to: options.Report = None,
-    plot: Annotated[Path | None, typer.Option(help="Picture of the curves to write (PNG).")] = None,
+    plot: Plot = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
