@@ -20,41 +20,52 @@ if TYPE_CHECKING:
     from ...corpus.run import Runner, Summary
     from ...corpus.worker import Worker
 
+Given = Annotated[
+    Path,
+    typer.Argument(
+        metavar="IN",
+        help="A folder of audio, of WebDataset .tar or of .parquet; or one such file, or a "
+        "manifest (.csv, .jsonl).",
+    ),
+]
+Out = Annotated[Path, typer.Argument(metavar="OUT", help="The folder to fill, or to go on.")]
+Layout = Annotated[
+    str | None,
+    typer.Option(help="folder, csv, webdataset or parquet.", show_default="that of IN"),
+]
+Split = Annotated[
+    float | None,
+    typer.Option(min=1.0, metavar="SECONDS", help="Cut at silence into pieces this long."),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes, or workers of Ray.", show_default="all cores"),
+]
+Ray = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Ray cluster to work on; auto finds it.")
+]
+Gpus = Annotated[float, typer.Option(min=0.0, help="GPUs that a worker of Ray takes.")]
+PerShard = Annotated[int, typer.Option(min=1, help="Clips of IN in a shard of OUT.")]
+Encoding = Annotated[
+    str, typer.Option("--format", help="flac, wav, opus, ...; WAV and FLAC with 16 bits.")
+]
+Dnsmos = Annotated[
+    bool | None,
+    typer.Option("--dnsmos/--no-dnsmos", help="Score it.", show_default="where installed"),
+]
+
 
 def corpus(
-    given: Annotated[
-        Path,
-        typer.Argument(
-            metavar="IN",
-            help="A folder of audio, of WebDataset .tar or of .parquet; or one such file, or a "
-            "manifest (.csv, .jsonl).",
-        ),
-    ],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to fill, or to go on.")],
-    layout: Annotated[
-        str | None,
-        typer.Option(help="folder, csv, webdataset or parquet.", show_default="that of IN"),
-    ] = None,
-    split: Annotated[
-        float | None,
-        typer.Option(min=1.0, metavar="SECONDS", help="Cut at silence into pieces this long."),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Processes, or workers of Ray.", show_default="all cores"),
-    ] = None,
-    ray: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Ray cluster to work on; auto finds it.")
-    ] = None,
-    gpus: Annotated[float, typer.Option(min=0.0, help="GPUs that a worker of Ray takes.")] = 0.0,
-    per_shard: Annotated[int, typer.Option(min=1, help="Clips of IN in a shard of OUT.")] = 1000,
-    encoding: Annotated[
-        str, typer.Option("--format", help="flac, wav, opus, ...; WAV and FLAC with 16 bits.")
-    ] = "flac",
-    dnsmos: Annotated[
-        bool | None,
-        typer.Option("--dnsmos/--no-dnsmos", help="Score it.", show_default="where installed"),
-    ] = None,
+    given: Given,
+    out: Out,
+    layout: Layout = None,
+    split: Split = None,
+    workers: Workers = None,
+    ray: Ray = None,
+    gpus: Gpus = 0.0,
+    per_shard: PerShard = 1000,
+    encoding: Encoding = "flac",
+    dnsmos: Dnsmos = None,
     steps: options.Steps = None,
     strength: options.Strength = 1.0,
     mono: options.Mono = False,
@@ -62,9 +73,7 @@ def corpus(
     backend: options.Backend = "ort",
     precision: options.Precision = None,
     as_json: options.Json = False,
-    quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", help="Print warnings and errors only.")
-    ] = False,
+    quiet: options.WarningsOnly = False,
 ) -> None:
     """Restore every clip of IN into OUT, with scores to filter by; the same command goes on.
 

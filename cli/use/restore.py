@@ -23,75 +23,75 @@ class Depth(StrEnum):
     FLOAT = "float"
 
 
+Paths = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="IN... OUT",
+        readable=False,  # one that is not fails alone
+        help="Files or folders to restore, then the file or folder to make; - is a pipe.",
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("-o", "--out", metavar="OUT", help="The file or folder to make instead."),
+]
+Seed = Annotated[
+    int,
+    typer.Option(envvar="HIRESLDM_SEED", help="Seed of the noise; the same one repeats."),
+]
+KeepRate = Annotated[bool, typer.Option("--keep-rate", help="Write the sample rate of IN.")]
+BitDepth = Annotated[Depth | None, typer.Option(help="Of WAV and FLAC.", show_default="24")]
+Bitrate = Annotated[
+    int | None, typer.Option(metavar="KBPS", help="Of MP3, Opus and AAC, in kbit/s.")
+]
+Stdin = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RATE,CHANNELS,ENCODING", help="Raw samples on standard input: 16000,1,s16."
+    ),
+]
+Stdout = Annotated[
+    str, typer.Option(metavar="FORMAT", help="wav, flac, mp3, ... or raw s16 or f32.")
+]
+Latency = Annotated[
+    str | None,
+    typer.Option(metavar="live|quality", help="From pipe to pipe, restore samples as they come."),
+]
+SkipExisting = Annotated[
+    bool,
+    typer.Option("--skip-existing", help="Leave out what an earlier run has made already."),
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on within files that an earlier run was stopped in."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Files restored side by side.")]
+
+
 def restore(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="IN... OUT",
-            readable=False,  # one that is not fails alone
-            help="Files or folders to restore, then the file or folder to make; - is a pipe.",
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", metavar="OUT", help="The file or folder to make instead."),
-    ] = None,
+    paths: Paths,
+    out: Out = None,
     steps: options.Steps = None,
-    seed: Annotated[
-        int,
-        typer.Option(envvar="HIRESLDM_SEED", help="Seed of the noise; the same one repeats."),
-    ] = 0,
+    seed: Seed = 0,
     strength: options.Strength = 1.0,
-    keep_rate: Annotated[
-        bool, typer.Option("--keep-rate", help="Write the sample rate of IN.")
-    ] = False,
+    keep_rate: KeepRate = False,
     mono: options.Mono = False,
-    bit_depth: Annotated[
-        Depth | None, typer.Option(help="Of WAV and FLAC.", show_default="24")
-    ] = None,
-    bitrate: Annotated[
-        int | None, typer.Option(metavar="KBPS", help="Of MP3, Opus and AAC, in kbit/s.")
-    ] = None,
-    stdin: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RATE,CHANNELS,ENCODING", help="Raw samples on standard input: 16000,1,s16."
-        ),
-    ] = None,
-    stdout: Annotated[
-        str, typer.Option(metavar="FORMAT", help="wav, flac, mp3, ... or raw s16 or f32.")
-    ] = "wav",
-    latency: Annotated[
-        str | None,
-        typer.Option(
-            metavar="live|quality", help="From pipe to pipe, restore samples as they come."
-        ),
-    ] = None,
-    skip_existing: Annotated[
-        bool,
-        typer.Option("--skip-existing", help="Leave out what an earlier run has made already."),
-    ] = False,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Go on within files that an earlier run was stopped in."),
-    ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace outputs that exist.")
-    ] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Files restored side by side.")] = 1,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            envvar="HIRESLDM_THREADS", help="CPU threads.", show_default="all that may be used"
-        ),
-    ] = None,
+    bit_depth: BitDepth = None,
+    bitrate: Bitrate = None,
+    stdin: Stdin = None,
+    stdout: Stdout = "wav",
+    latency: Latency = None,
+    skip_existing: SkipExisting = False,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    jobs: Jobs = 1,
+    threads: options.Threads = None,
     bundle: options.Bundle = None,
     backend: options.Backend = "ort",
     precision: options.Precision = None,
     as_json: options.Json = False,
-    quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", help="Print warnings and errors only.")
-    ] = False,
+    quiet: options.WarningsOnly = False,
 ) -> None:
     """Restore speech from IN to OUT: at the model's 48 kHz, every channel, as long as it was."""
     from ...audio.files import Wanted
