@@ -5,14 +5,15 @@ from __future__ import annotations
 import tempfile
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...core.errors import UsageError
 from .. import options
 
-PIPE = Path("-")
+if TYPE_CHECKING:
+    from .restoring import Request
 
 
 class Depth(StrEnum):
@@ -97,39 +98,20 @@ def restore(
     from ...audio.files import Wanted
     from ...audio.writing.writer import Form
     from ...runtimes.model import Model
-    from . import restoring
+    from .restoring import Request
 
     sources, target = _asked(paths, out)
-    if latency is not None:
-        from . import streaming
-
-        if [*sources, target] != [PIPE, PIPE] or mono or keep_rate or as_json:
-            raise UsageError(
-                "--latency is for one stream: hiresldm restore - - --latency live --stdin "
-                "RATE,CHANNELS,ENCODING --stdout s16, without --mono, --keep-rate and --json"
-            )
-        model = Model(bundle, backend, precision, threads)
-        made = streaming.Made(latency, steps, seed, strength)
-        streaming.pipe(model, made, stdin, stdout, quiet=quiet)
-        return
     form = Form(depth=bit_depth.value if bit_depth else None, bitrate_kbps=bitrate)
-    request = restoring.Request(
-        sources=sources,
-        target=target,
-        wanted=Wanted(steps, seed, strength, mono, keep_rate, form),
-        model=Model(bundle, backend, precision, threads),
-        stdin=stdin,
-        stdout=stdout,
-        skips_existing=skip_existing,
-        resumes=resume,
-        overwrite=overwrite,
-        at_once=jobs,
-        as_json=as_json,
-        quiet=quiet,
-    )
-    with tempfile.TemporaryDirectory(prefix="hiresldm-") as folder:
-        if code := restoring.run(request, Path(folder)):
-            raise typer.Exit(code)
+    wanted = Wanted(steps, seed, strength, mono, keep_rate, form)
+    model = Model(bundle, backend, precision, threads)
+    request = Request(
+        sources, target, wanted, model, stdin, stdout, skips_existing=skip_existing,
+        resumes=resume, overwrite=overwrite, at_once=jobs, as_json=as_json, quiet=quiet,
+    )  # fmt: skip
+    if latency is None:
+        _restore(request)
+    else:
+        _stream(request, latency)
 
 
 def _asked(paths: list[Path], out: Path | None) -> tuple[list[Path], Path]:
@@ -139,3 +121,27 @@ def _asked(paths: list[Path], out: Path | None) -> tuple[list[Path], Path]:
     if not paths:
         raise UsageError("an input and an output are needed, as in: hiresldm restore IN OUT")
     return paths, out
+
+
+def _restore(request: Request) -> None:
+    """Files, folders and whole pipes; exits with the code of what failed."""
+    from .restoring import run
+
+    with tempfile.TemporaryDirectory(prefix="hiresldm-") as folder:
+        if code := run(request, Path(folder)):
+            raise typer.Exit(code)
+
+
+def _stream(request: Request, latency: str) -> None:
+    """Samples from pipe to pipe, as they come; raises `UsageError` for anything else."""
+    from . import streaming
+    from .restoring import PIPE
+
+    wanted, ends = request.wanted, [*request.sources, request.target]
+    if ends != [PIPE, PIPE] or wanted.is_mono or wanted.keeps_rate or request.as_json:
+        raise UsageError(
+            "--latency is for one stream: hiresldm restore - - --latency live --stdin "
+            "RATE,CHANNELS,ENCODING --stdout s16, without --mono, --keep-rate and --json"
+        )
+    made = streaming.Made(latency, wanted.steps, wanted.seed, wanted.strength)
+    streaming.pipe(request.model, made, request.stdin, request.stdout, quiet=request.quiet)
