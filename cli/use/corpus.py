@@ -16,6 +16,7 @@ from ...core.errors import UsageError
 from .. import options
 
 if TYPE_CHECKING:
+    from ...corpus.cleaning import Cleaning
     from ...corpus.clip import Clip, Outcome
     from ...corpus.run import Runner, Summary
     from ...corpus.worker import Worker
@@ -79,34 +80,46 @@ def corpus(
 
     Each clip has the noise of its own hash, so that it becomes the same wherever it is done.
     """
-    from ...audio.files import Wanted
-    from ...audio.writing.writer import Form
     from ...corpus import layouts
-    from ...corpus.cleaning import Cleaning
     from ...corpus.journal import Journal, spool_of
     from ...corpus.run import run
-    from ...corpus.scoring import dnsmos_wanted
     from ...corpus.worker import Worker
     from ...runtimes.model import Model
     from ..progress import counting
 
-    ending, depth = _ending(encoding)
-    wanted = Wanted(steps, strength=strength, is_mono=mono, form=Form(depth=depth))
-    how = Cleaning(wanted, ending, split, dnsmos_wanted(dnsmos))
+    how = _cleaning(encoding, steps, strength, split, mono=mono, dnsmos=dnsmos)
     model = Model(bundle.absolute() if bundle else None, backend, precision, threads=1)
     model.load().accepted_steps(steps)  # a bad request is told before any work
     source = layouts.source_of(given.absolute(), out.absolute())
     chosen = layout or layouts.layout_of(given)
     sink = layouts.sink_of(chosen, out.absolute())
     settings = {"model": model.key, "layout": chosen, "in": str(given.absolute()), **asdict(how)}
-    worker = Worker(model, how, spool_of(out.absolute()))
-    runner = _runner(worker, workers, ray, gpus)
+    runner = _runner(Worker(model, how, spool_of(out.absolute())), workers, ray, gpus)
     journal = Journal(out.absolute(), settings)
     with counting("clips", total=None, quiet=quiet) as advance:
         summary = run(
             source, sink, journal, runner, per_shard=per_shard, progress=lambda _: advance()
         )
     _tell(summary, out, as_json=as_json, quiet=quiet)
+
+
+def _cleaning(
+    encoding: str,
+    steps: int | None,
+    strength: float,
+    split: float | None,
+    *,
+    mono: bool,
+    dnsmos: bool | None,
+) -> Cleaning:
+    from ...audio.files import Wanted
+    from ...audio.writing.writer import Form
+    from ...corpus.cleaning import Cleaning
+    from ...corpus.scoring import dnsmos_wanted
+
+    ending, depth = _ending(encoding)
+    wanted = Wanted(steps, strength=strength, is_mono=mono, form=Form(depth=depth))
+    return Cleaning(wanted, ending, split, dnsmos_wanted(dnsmos))
 
 
 def _runner(worker: Worker, count: int | None, address: str | None, gpus: float) -> Runner:
