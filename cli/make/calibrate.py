@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -38,13 +38,14 @@ def calibrate(
     model = load(weights or EMBEDDED_BUNDLE)
     drawn = cases(data, clips=clips, seconds=seconds, seed=seed)
     captured = capture(model, tracked(drawn, "capturing", total=clips, quiet=quiet), seed=seed)
-    about: dict[str, object] = {"clips": clips, "seconds": seconds, "seed": seed}
-    facts = {name: str(value) for name, value in about.items()}
-    facts["config"] = model.config.to_json()
-    store.save(out, captured, facts=facts)
-    calibration = store.load(out)
-    counts = {c.name: len(calibration.samples(c.name)) for c in model.components}
-    result: dict[str, Any] = {"path": str(out), "sha256": calibration.sha256, "samples": counts}
+    facts = {"clips": str(clips), "seconds": str(seconds), "seed": str(seed)}
+    store.save(out, captured, facts=facts | {"config": model.config.to_json()})
+    held = store.load(out)
+    counts = {c.name: len(held.samples(c.name)) for c in model.components}
+    result = {"path": str(out), "sha256": held.sha256, "samples": counts}
+    tell(result, lambda: _text(out, held.sha256, counts), as_json=as_json, quiet=quiet)
+
+
+def _text(out: Path, sha256: str, counts: dict[str, int]) -> str:
     held = ", ".join(f"{count} inputs of {name}" for name, count in counts.items())
-    text = f"{out}: {out.stat().st_size / 1e6:.1f} MB, sha256 {calibration.sha256}\n{held}"
-    tell(result, lambda: text, as_json=as_json, quiet=quiet)
+    return f"{out}: {out.stat().st_size / 1e6:.1f} MB, sha256 {sha256}\n{held}"

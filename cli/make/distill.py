@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .. import options
+
+if TYPE_CHECKING:
+    from ...distill.run import Outcome
 
 
 class MethodName(StrEnum):
@@ -52,27 +57,13 @@ def distill(
 ) -> None:
     """Distill a trained denoiser into one that needs one to four steps."""
     chosen = _only_one(named, method)
-    import json
-    from dataclasses import asdict
-
     from ...distill.run import Job, Method
     from ...distill.run import distill as run
 
     about = (Method(chosen), teacher, data, out, minutes, learning_rate, cache, seed, device)
     job = Job(*about, discriminator=discriminator)
     outcome = run(job, resume=resume, quiet=quiet)
-    if as_json:
-        typer.echo(json.dumps(asdict(outcome)))
-        return
-    peak = outcome.peak_bytes
-    memory = "" if peak is None else f", at most {peak / 1e9:.2f} GB of memory"
-    typer.echo(
-        f"{chosen}: {outcome.steps} steps in {outcome.minutes} min ({outcome.skipped} skipped)"
-        f"{memory}, model in {out}"
-    )
-    for name, rows in (("student", outcome.student), ("teacher", outcome.reference)):
-        for row in rows:
-            typer.echo(f"{name} {row}")
+    typer.echo(json.dumps(asdict(outcome)) if as_json else _text(outcome, out))
 
 
 def _only_one(named: MethodName | None, method: MethodName | None) -> MethodName:
@@ -82,3 +73,12 @@ def _only_one(named: MethodName | None, method: MethodName | None) -> MethodName
         names = ", ".join(MethodName)
         raise UsageError(f"name one method, as the argument or as --method; accepted: {names}")
     return next(name for name in (named, method) if name is not None)
+
+
+def _text(outcome: Outcome, out: Path) -> str:
+    peak = outcome.peak_bytes
+    memory = "" if peak is None else f", at most {peak / 1e9:.2f} GB of memory"
+    rows = [f"student {row}" for row in outcome.student]
+    rows += [f"teacher {row}" for row in outcome.reference]
+    learned = f"{outcome.steps} steps in {outcome.minutes} min ({outcome.skipped} skipped)"
+    return "\n".join([f"{outcome.method}: {learned}{memory}, model in {out}", *rows])

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from ...families.checkpoints import Model
     from ...parity.evaluator import TrialEvaluator
 
+PACKAGES = ("torch", "speechmos", "pystoi")
+
 CalibrationFile = Annotated[Path, typer.Option(help="Calibration file of these weights.")]
 Out = Annotated[Path, typer.Option(help="Mixed-precision config to write (JSON).")]
 Steps = Annotated[int, typer.Option(help="Diffusion steps: 1, 2 or 4.")]
@@ -69,11 +71,8 @@ def search(
     sensitivities = _measured(model, captured, quiet=quiet)
     found = _searched(evaluator, sensitivities, quiet=quiet)
     mixed_precision.save(found.config, out)
-    result = _result(found, model, sensitivities) | {
-        "clips": len(clips),
-        "calibration": captured.sha256,
-        **origin(context, ("torch", "speechmos", "pystoi")),
-    }
+    result = _result(found, model, sensitivities)
+    result |= {"clips": len(clips), "calibration": captured.sha256} | origin(context, PACKAGES)
     tell(result, lambda: builds.trials(result), out=report_to, as_json=as_json, quiet=quiet)
 
 

@@ -70,21 +70,10 @@ def train(
     from ...training.run import train as run
 
     job = Job(
-        stage,
-        data,
-        out,
-        named(config),
-        minutes,
-        seed=seed,
-        learning_rate=learning_rate,
-        init=init,
-        cache=cache,
-        device=device,
-        batch=batch,
-        discriminator=discriminator,
-        components=tuple(words(components)) or POLISHED,
+        stage, data, out, named(config), minutes, seed, learning_rate, init, cache, device, batch,
+        discriminator=discriminator, components=tuple(words(components)) or POLISHED,
         command=command(context),
-    )
+    )  # fmt: skip
     state = run(job, resume=resume, quiet=quiet)
     typer.echo(
         f"{stage}: {state.step} steps in {state.trained_s / 60:.1f} min"
