@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from ..lists import NAMES, NUMBERS, numbers, words
 from ..told import origin, tell
 
 if TYPE_CHECKING:
+    from ...benchmarks.speed.contest import Contestant
     from ...core.spec import Array
 
 Speech = Annotated[
@@ -83,7 +85,6 @@ def bench(
     from ...benchmarks.speed.measure import measure
     from ...core.outputs import check_target, write_text
     from ...runtimes.restorer import EMBEDDED_BUNDLE
-    from ...serving.browser import contestants
 
     check_target(report_to)
     check_target(html)
@@ -93,8 +94,7 @@ def bench(
         numbers("--steps", steps) or [None], words(peer),
     )  # fmt: skip
     about: dict[str, Any] = origin(context) | {"model": provenance.model(root)}
-    with ExitStack() as stack:
-        pages = stack.enter_context(contestants(root, asked.threads)) if browser else []
+    with _pages(root, asked.threads, wanted=browser) as pages:
         result = about | measure(
             root, wave, asked, runs=runs, long_s=long_seconds,
             durations_s=numbers("--durations", durations), profiled=profile, beside=pages,
@@ -102,6 +102,15 @@ def bench(
     if html:
         write_text(tables.page(result), html)
     tell(result, lambda: tables.markdown(result), out=report_to, as_json=as_json, quiet=quiet)
+
+
+def _pages(
+    root: Path, threads: Sequence[int], *, wanted: bool
+) -> AbstractContextManager[list[Contestant]]:
+    """The page of `serve` in a browser, open as long as it takes part, where that is wanted."""
+    from ...serving.browser import contestants
+
+    return contestants(root, threads) if wanted else nullcontext([])
 
 
 def _tiled(speech: Path | None, seconds: float) -> Array:

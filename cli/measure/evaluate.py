@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .. import options
 from ..lists import NAMES, numbers, words
 from ..told import origin, tell
+
+if TYPE_CHECKING:
+    from ...benchmarks.quality.comparison import Asked, Compared
+    from ...benchmarks.quality.sources import Source
+    from ...benchmarks.reports.gallery import Gallery
 
 Data = Annotated[
     Path | None, typer.Option(help="Speech to damage: a folder of audio, or of manifests.")
@@ -77,12 +82,11 @@ def evaluate(
 ) -> None:
     """Measure the quality of restored speech on damaged clips, drawn by a seed or recorded."""
     from ...benchmarks import report
-    from ...benchmarks.quality.comparison import Asked, compare
+    from ...benchmarks.quality.comparison import Asked
     from ...benchmarks.quality.sources import source_of
     from ...benchmarks.reports.gallery import Gallery
     from ...benchmarks.reports.html import page
     from ...core.outputs import check_target, write_text
-    from ..progress import tracked
 
     check_target(report_to)
     report.check_page(html)
@@ -92,16 +96,23 @@ def evaluate(
         words(metrics), seed, threads,
     )  # fmt: skip
     gallery = Gallery(per_class=listen if html else 0)
-    compared = compare(
+    compared = _compared(source, asked, gallery, quiet=quiet)
+    result = compared.as_dict() | origin(context, compared.packages)
+    if html:
+        write_text(page(result, gallery.exhibits), html)
+    tell(result, lambda: _text(result), out=report_to, as_json=as_json, quiet=quiet)
+
+
+def _compared(source: Source, asked: Asked, gallery: Gallery, *, quiet: bool) -> Compared:
+    from ...benchmarks.quality.comparison import compare
+    from ..progress import tracked
+
+    return compare(
         source,
         asked,
         watch=gallery.watch,
         track=lambda scored, total: tracked(scored, "evaluating", total=total, quiet=quiet),
     )
-    result = compared.as_dict() | origin(context, compared.packages)
-    if html:
-        write_text(page(result, gallery.exhibits), html)
-    tell(result, lambda: _text(result), out=report_to, as_json=as_json, quiet=quiet)
 
 
 def _text(result: dict[str, Any]) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .. import options
 from ..lists import NAMES, words
 from ..told import origin, tell
+
+if TYPE_CHECKING:
+    from ...benchmarks.quality.testset import Pair
 
 Teacher = Annotated[Path, typer.Option(help="Folder of the teacher: a run or a bundle.")]
 Data = Annotated[Path, typer.Option(help="Speech to damage: audio, or manifests.")]
@@ -51,15 +54,10 @@ def steps(
     quiet: options.Quiet = False,
 ) -> None:
     """Compare a teacher, however sampled, with its students: quality, time, spread over seeds."""
-    import torch
-
     from ...benchmarks.quality import steps as contests
     from ...benchmarks.quality.metrics import scores
-    from ...benchmarks.quality.testset import pairs
     from ...benchmarks.reports import curve
-    from ...core import processors
     from ...core.outputs import check_target
-    from ...training.data.kinds import CLEAN
     from ..progress import tracked
 
     check_target(report_to)
@@ -67,9 +65,8 @@ def steps(
     folders = _students(student or [])
     scorers = scores.choose(words(metrics) or [scores.FAST], referenced=True)
     scores.require(scorers)
-    workers = threads or processors.usable()
-    torch.set_num_threads(workers)
-    drawn = [p for p in pairs(data, split, seed=seed, per_class=per_class) if p.kind != CLEAN]
+    workers = _workers(threads)
+    drawn = _damaged(data, split, seed=seed, per_class=per_class)
     contest = contests.Contest(teacher, regressor, folders, drawn, scorers, seed, workers)
     track = partial(tracked, label="evaluating", quiet=quiet)
     compared = contests.compare(
@@ -80,6 +77,25 @@ def steps(
     if plot:
         curve.draw(result["rows"], plot)
     tell(result, lambda: contests.markdown(result), out=report_to, as_json=as_json, quiet=quiet)
+
+
+def _workers(threads: int | None) -> int:
+    """The threads of everything that is measured, those of torch too."""
+    import torch
+
+    from ...core import processors
+
+    workers = threads or processors.usable()
+    torch.set_num_threads(workers)
+    return workers
+
+
+def _damaged(data: Path, split: str, *, seed: int, per_class: int) -> list[Pair]:
+    from ...benchmarks.quality.testset import pairs
+    from ...training.data.kinds import CLEAN
+
+    drawn = pairs(data, split, seed=seed, per_class=per_class)
+    return [pair for pair in drawn if pair.kind != CLEAN]
 
 
 def _students(named: Sequence[str]) -> dict[str, Path]:
