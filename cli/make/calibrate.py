@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from .. import options
 from ..told import tell
 
+Out = Annotated[Path, typer.Option(help="Calibration file to write (safetensors).")]
+Clips = Annotated[int, typer.Option(min=1, help="Damaged clips, kinds of damage in turn.")]
+Seconds = Annotated[float, typer.Option(min=0.1, max=8.0, help="Length of a clip.")]
+
 
 def calibrate(
-    data: Annotated[Path, typer.Option(help="Folder of speech, or of manifests.")],
-    out: Annotated[Path, typer.Option(help="Calibration file to write (safetensors).")],
+    data: options.SpeechFolder,
+    out: Out,
     weights: options.Weights = None,
-    clips: Annotated[int, typer.Option(min=1, help="Damaged clips, kinds of damage in turn.")] = 28,
-    seconds: Annotated[float, typer.Option(min=0.1, max=8.0, help="Length of a clip.")] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of clips, damage and noise.")] = 0,
+    clips: Clips = 28,
+    seconds: Seconds = 1.0,
+    seed: options.Seed = 0,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -34,13 +38,14 @@ def calibrate(
     model = load(weights or EMBEDDED_BUNDLE)
     drawn = cases(data, clips=clips, seconds=seconds, seed=seed)
     captured = capture(model, tracked(drawn, "capturing", total=clips, quiet=quiet), seed=seed)
-    about: dict[str, object] = {"clips": clips, "seconds": seconds, "seed": seed}
-    facts = {name: str(value) for name, value in about.items()}
-    facts["config"] = model.config.to_json()
-    store.save(out, captured, facts=facts)
-    calibration = store.load(out)
-    counts = {c.name: len(calibration.samples(c.name)) for c in model.components}
-    result: dict[str, Any] = {"path": str(out), "sha256": calibration.sha256, "samples": counts}
+    facts = {"clips": str(clips), "seconds": str(seconds), "seed": str(seed)}
+    store.save(out, captured, facts=facts | {"config": model.config.to_json()})
+    held = store.load(out)
+    counts = {c.name: len(held.samples(c.name)) for c in model.components}
+    result = {"path": str(out), "sha256": held.sha256, "samples": counts}
+    tell(result, lambda: _text(out, held.sha256, counts), as_json=as_json, quiet=quiet)
+
+
+def _text(out: Path, sha256: str, counts: dict[str, int]) -> str:
     held = ", ".join(f"{count} inputs of {name}" for name, count in counts.items())
-    text = f"{out}: {out.stat().st_size / 1e6:.1f} MB, sha256 {calibration.sha256}\n{held}"
-    tell(result, lambda: text, as_json=as_json, quiet=quiet)
+    return f"{out}: {out.stat().st_size / 1e6:.1f} MB, sha256 {sha256}\n{held}"

@@ -13,22 +13,27 @@ from ..told import tell
 if TYPE_CHECKING:
     from ...core.bundle.manifest import Manifest
 
+Web = Annotated[
+    Path | None, typer.Option("--web", metavar="OUT", help="The page, as static files.")
+]
+Ios = Annotated[
+    Path | None,
+    typer.Option("--ios", metavar="OUT", help="Core ML or else, and a note."),
+]
+Android = Annotated[
+    Path | None,
+    typer.Option("--android", metavar="OUT", help="ORT format or else, and a note."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+
 
 def pack(
-    web_out: Annotated[
-        Path | None, typer.Option("--web", metavar="OUT", help="The page, as static files.")
-    ] = None,
-    ios_out: Annotated[
-        Path | None,
-        typer.Option("--ios", metavar="OUT", help="Core ML or else, and a note."),
-    ] = None,
-    android_out: Annotated[
-        Path | None,
-        typer.Option("--android", metavar="OUT", help="ORT format or else, and a note."),
-    ] = None,
+    web_out: Web = None,
+    ios_out: Ios = None,
+    android_out: Android = None,
     bundle: options.Bundle = None,
     precision: options.Precision = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    overwrite: Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:

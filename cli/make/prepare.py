@@ -9,11 +9,15 @@ import typer
 
 from .. import options
 
+Data = Annotated[Path, typer.Argument(help="Folder of audio, or of manifests.")]
+Out = Annotated[Path, typer.Argument(help="Folder to write; the --cache of train.")]
+Coded = Annotated[int, typer.Option(min=0, help="Codecs that half of the clips pass.")]
+
 
 def prepare(
-    data: Annotated[Path, typer.Argument(help="Folder of audio, or of manifests.")],
-    out: Annotated[Path, typer.Argument(help="Folder to write; the --cache of train.")],
-    coded: Annotated[int, typer.Option(min=0, help="Codecs that half of the clips pass.")] = 2,
+    data: Data,
+    out: Out,
+    coded: Coded = 2,
     quiet: options.Quiet = False,
 ) -> None:
     """Decode speech, noise and rooms, take the hiss out of targets, and pass clips through codecs.

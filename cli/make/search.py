@@ -18,29 +18,37 @@ if TYPE_CHECKING:
     from ...families.checkpoints import Model
     from ...parity.evaluator import TrialEvaluator
 
+PACKAGES = ("torch", "speechmos", "pystoi")
+
+CalibrationFile = Annotated[Path, typer.Option(help="Calibration file of these weights.")]
+Out = Annotated[Path, typer.Option(help="Mixed-precision config to write (JSON).")]
+Steps = Annotated[int, typer.Option(help="Diffusion steps: 1, 2 or 4.")]
+AllowedLoss = Annotated[
+    str,
+    typer.Option(
+        metavar="lsd=X,estoi=X,dnsmos=X",
+        help="What may be lost against fp32.",
+        show_default="parity's own",
+    ),
+]
+TrialsReport = Annotated[
+    Path | None,
+    typer.Option("--report", help="File for every trial and sensitivity (JSON)."),
+]
+
 
 def search(
     context: typer.Context,
-    data: Annotated[Path, typer.Option(help="Folder of speech, or of manifests.")],
-    calibration: Annotated[Path, typer.Option(help="Calibration file of these weights.")],
-    out: Annotated[Path, typer.Option(help="Mixed-precision config to write (JSON).")],
+    data: options.SpeechFolder,
+    calibration: CalibrationFile,
+    out: Out,
     weights: options.Weights = None,
     split: options.Split = "valid",
-    per_class: Annotated[int, typer.Option(min=1, help="Clips of each kind of damage.")] = 2,
-    steps: Annotated[int, typer.Option(help="Diffusion steps: 1, 2 or 4.")] = 1,
-    budget: Annotated[
-        str,
-        typer.Option(
-            metavar="lsd=X,estoi=X,dnsmos=X",
-            help="What may be lost against fp32.",
-            show_default="parity's own",
-        ),
-    ] = "",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of clips, damage and noise.")] = 0,
-    report_to: Annotated[
-        Path | None,
-        typer.Option("--report", help="File for every trial and sensitivity (JSON)."),
-    ] = None,
+    per_class: options.PerClass = 2,
+    steps: Steps = 1,
+    budget: AllowedLoss = "",
+    seed: options.Seed = 0,
+    report_to: TrialsReport = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -63,11 +71,8 @@ def search(
     sensitivities = _measured(model, captured, quiet=quiet)
     found = _searched(evaluator, sensitivities, quiet=quiet)
     mixed_precision.save(found.config, out)
-    result = _result(found, model, sensitivities) | {
-        "clips": len(clips),
-        "calibration": captured.sha256,
-        **origin(context, ("torch", "speechmos", "pystoi")),
-    }
+    result = _result(found, model, sensitivities)
+    result |= {"clips": len(clips), "calibration": captured.sha256} | origin(context, PACKAGES)
     tell(result, lambda: builds.trials(result), out=report_to, as_json=as_json, quiet=quiet)
 
 

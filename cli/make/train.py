@@ -22,34 +22,43 @@ class StageName(StrEnum):
     POLISH = "polish"
 
 
+Stage = Annotated[StageName, typer.Argument(help="Stage to train; each needs those before it.")]
+Out = Annotated[Path, typer.Option(help="Run folder, shared by the stages of one model.")]
+Config = Annotated[str, typer.Option(help="Sizes: edge, base or a JSON of changes.")]
+Minutes = Annotated[float, typer.Option(min=0.01, help="Training time of this stage.")]
+Init = Annotated[Path | None, typer.Option(help="Folder of trained components to start from.")]
+Cache = Annotated[
+    Path | None,
+    typer.Option(help="Folder of prepared speech (see prepare).", show_default="OUT/cache"),
+]
+Batch = Annotated[
+    int | None,
+    typer.Option(min=2, help="Crops per step and process.", show_default="the stage's own"),
+]
+LearningRate = Annotated[float, typer.Option(min=1e-6)]
+Components = Annotated[
+    list[str] | None,
+    typer.Option(metavar=NAMES, help="What to polish.", show_default="all but the encoder"),
+]
+
+
 def train(
     context: typer.Context,
-    stage: Annotated[StageName, typer.Argument(help="Stage to train; each needs those before it.")],
-    data: Annotated[Path, typer.Option(help="Folder of audio, or of manifests.")],
-    out: Annotated[Path, typer.Option(help="Run folder, shared by the stages of one model.")],
-    config: Annotated[str, typer.Option(help="Sizes: edge, base or a JSON of changes.")] = "edge",
-    minutes: Annotated[float, typer.Option(min=0.01, help="Training time of this stage.")] = 30.0,
-    init: Annotated[
-        Path | None, typer.Option(help="Folder of trained components to start from.")
-    ] = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(help="Folder of prepared speech (see prepare).", show_default="OUT/cache"),
-    ] = None,
-    device: Annotated[str, typer.Option(help="Where to train: auto, cpu or cuda.")] = "auto",
-    batch: Annotated[
-        int | None,
-        typer.Option(min=2, help="Crops per step and process.", show_default="the stage's own"),
-    ] = None,
-    learning_rate: Annotated[float, typer.Option(min=1e-6)] = 1e-3,
-    discriminator: Annotated[bool, typer.Option(help="Polish against a discriminator.")] = True,
-    components: Annotated[
-        list[str] | None,
-        typer.Option(metavar=NAMES, help="What to polish.", show_default="all but the encoder"),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    stage: Stage,
+    data: options.AudioFolder,
+    out: Out,
+    config: Config = "edge",
+    minutes: Minutes = 30.0,
+    init: Init = None,
+    cache: Cache = None,
+    device: options.TrainingDevice = "auto",
+    batch: Batch = None,
+    learning_rate: LearningRate = 1e-3,
+    discriminator: options.Discriminator = True,
+    components: Components = None,
+    seed: options.TrainingSeed = 0,
     resume: options.Resume = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress bar.")] = False,
+    quiet: options.NoBar = False,
 ) -> None:
     """Train one stage of the model: recovery, autoencoder, denoiser, then a polish of all.
 
@@ -61,21 +70,10 @@ def train(
     from ...training.run import train as run
 
     job = Job(
-        stage,
-        data,
-        out,
-        named(config),
-        minutes,
-        seed=seed,
-        learning_rate=learning_rate,
-        init=init,
-        cache=cache,
-        device=device,
-        batch=batch,
-        discriminator=discriminator,
-        components=tuple(words(components)) or POLISHED,
+        stage, data, out, named(config), minutes, seed, learning_rate, init, cache, device, batch,
+        discriminator=discriminator, components=tuple(words(components)) or POLISHED,
         command=command(context),
-    )
+    )  # fmt: skip
     state = run(job, resume=resume, quiet=quiet)
     typer.echo(
         f"{stage}: {state.step} steps in {state.trained_s / 60:.1f} min"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,58 +14,70 @@ from ..lists import NAMES, NUMBERS, numbers, words
 from ..told import origin, tell
 
 if TYPE_CHECKING:
+    from ...benchmarks.speed.contest import Contestant
     from ...core.spec import Array
+
+Speech = Annotated[
+    Path | None, typer.Option(help="Speech to restore.", show_default="the built-in example")
+]
+Backends = Annotated[str, typer.Option(metavar=NAMES, help="Engines.")]
+Precisions = Annotated[
+    str, typer.Option(metavar=NAMES, help="Precisions.", show_default="the bundle's first")
+]
+Threads = Annotated[
+    str, typer.Option(envvar="HIRESLDM_THREADS", metavar=NUMBERS, help="CPU threads.")
+]
+Peer = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar=NAMES,
+        help="Other enhancers in the same rounds: rnnoise, deepfilternet3, nsnet2, gtcrn, all.",
+        show_default="none",
+    ),
+]
+Browser = Annotated[
+    bool, typer.Option("--browser", help="The page of `serve` too, in headless Chromium.")
+]
+Seconds = Annotated[float, typer.Option(min=0.5, max=3600, help="Audio per run.")]
+LongSeconds = Annotated[
+    float,
+    typer.Option(min=0.5, max=36_000, help="Audio of the long file whose memory is measured."),
+]
+Durations = Annotated[
+    str,
+    typer.Option(
+        metavar=NUMBERS,
+        help="Files of so many seconds, to see how time grows.",
+        show_default="none",
+    ),
+]
+Profile = Annotated[
+    bool, typer.Option("--profile", help="Time by operator, as ONNX Runtime tells it.")
+]
+Runs = Annotated[int, typer.Option(min=1, help="Rounds after one to warm up.")]
+Html = Annotated[Path | None, typer.Option(help="Page to write, with bars (HTML).")]
 
 
 def bench(
     context: typer.Context,
-    speech: Annotated[
-        Path | None, typer.Option(help="Speech to restore.", show_default="the built-in example")
-    ] = None,
+    speech: Speech = None,
     bundle: options.Bundle = None,
-    backends: Annotated[str, typer.Option(metavar=NAMES, help="Engines.")] = "ort",
-    precisions: Annotated[
-        str, typer.Option(metavar=NAMES, help="Precisions.", show_default="the bundle's first")
-    ] = "",
-    threads: Annotated[
-        str, typer.Option(envvar="HIRESLDM_THREADS", metavar=NUMBERS, help="CPU threads.")
-    ] = "1,2",
-    steps: Annotated[
-        list[str] | None,
-        typer.Option(metavar=NUMBERS, help="Diffusion steps.", show_default="best"),
-    ] = None,
-    peer: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar=NAMES,
-            help="Other enhancers in the same rounds: rnnoise, deepfilternet3, nsnet2, gtcrn, all.",
-            show_default="none",
-        ),
-    ] = None,
-    browser: Annotated[
-        bool, typer.Option("--browser", help="The page of `serve` too, in headless Chromium.")
-    ] = False,
-    seconds: Annotated[float, typer.Option(min=0.5, max=3600, help="Audio per run.")] = 10.0,
-    long_seconds: Annotated[
-        float,
-        typer.Option(min=0.5, max=36_000, help="Audio of the long file whose memory is measured."),
-    ] = 600.0,
-    durations: Annotated[
-        str,
-        typer.Option(
-            metavar=NUMBERS, help="Files of so many seconds, to see how time grows.",
-            show_default="none",
-        ),
-    ] = "",
-    profile: Annotated[
-        bool, typer.Option("--profile", help="Time by operator, as ONNX Runtime tells it.")
-    ] = False,
-    runs: Annotated[int, typer.Option(min=1, help="Rounds after one to warm up.")] = 5,
+    backends: Backends = "ort",
+    precisions: Precisions = "",
+    threads: Threads = "1,2",
+    steps: options.StepCounts = None,
+    peer: Peer = None,
+    browser: Browser = False,
+    seconds: Seconds = 10.0,
+    long_seconds: LongSeconds = 600.0,
+    durations: Durations = "",
+    profile: Profile = False,
+    runs: Runs = 5,
     report_to: options.Report = None,
-    html: Annotated[Path | None, typer.Option(help="Page to write, with bars (HTML).")] = None,
+    html: Html = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
-) -> None:  # fmt: skip
+) -> None:
     """Measure speed, start-up and memory on this machine, variants and peers in turns."""
     from ...benchmarks import provenance
     from ...benchmarks.reports import speed as tables
@@ -72,7 +85,6 @@ def bench(
     from ...benchmarks.speed.measure import measure
     from ...core.outputs import check_target, write_text
     from ...runtimes.restorer import EMBEDDED_BUNDLE
-    from ...serving.browser import contestants
 
     check_target(report_to)
     check_target(html)
@@ -82,8 +94,7 @@ def bench(
         numbers("--steps", steps) or [None], words(peer),
     )  # fmt: skip
     about: dict[str, Any] = origin(context) | {"model": provenance.model(root)}
-    with ExitStack() as stack:
-        pages = stack.enter_context(contestants(root, asked.threads)) if browser else []
+    with _pages(root, asked.threads, wanted=browser) as pages:
         result = about | measure(
             root, wave, asked, runs=runs, long_s=long_seconds,
             durations_s=numbers("--durations", durations), profiled=profile, beside=pages,
@@ -91,6 +102,15 @@ def bench(
     if html:
         write_text(tables.page(result), html)
     tell(result, lambda: tables.markdown(result), out=report_to, as_json=as_json, quiet=quiet)
+
+
+def _pages(
+    root: Path, threads: Sequence[int], *, wanted: bool
+) -> AbstractContextManager[list[Contestant]]:
+    """The page of `serve` in a browser, open as long as it takes part, where that is wanted."""
+    from ...serving.browser import contestants
+
+    return contestants(root, threads) if wanted else nullcontext([])
 
 
 def _tiled(speech: Path | None, seconds: float) -> Array:

@@ -13,36 +13,33 @@ from ..rows import finish, save, tracked
 if TYPE_CHECKING:
     from ...parity.gate import Gate
 
+Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of a model.")]
+Weights = Annotated[
+    Path | None,
+    typer.Option(help="Trained components to compare with.", show_default="the bundle's own"),
+]
+Full = Annotated[bool, typer.Option("--full", help="Every length, number of steps and clip.")]
+Locate = Annotated[
+    bool, typer.Option("--locate", help="On FAIL, name the first divergent operation.")
+]
+Repro = Annotated[Path, typer.Option(help="Folder for what --locate saves to reproduce a FAIL.")]
+Junit = Annotated[Path | None, typer.Option("--junit", help="File for the rows (JUnit XML).")]
+Html = Annotated[Path | None, typer.Option("--html", help="File for the rows (HTML).")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print the matrix as Markdown.")]
+
 
 def parity(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of a model.")],
-    weights: Annotated[
-        Path | None,
-        typer.Option(help="Trained components to compare with.", show_default="the bundle's own"),
-    ] = None,
-    full: Annotated[
-        bool, typer.Option("--full", help="Every length, number of steps and clip.")
-    ] = False,
-    locate: Annotated[
-        bool, typer.Option("--locate", help="On FAIL, name the first divergent operation.")
-    ] = False,
-    repro: Annotated[
-        Path, typer.Option(help="Folder for what --locate saves to reproduce a FAIL.")
-    ] = Path("parity-repro"),
-    report_to: Annotated[
-        Path | None, typer.Option("--report", help="File for the rows (JSON).")
-    ] = None,
-    junit_out: Annotated[
-        Path | None, typer.Option("--junit", help="File for the rows (JUnit XML).")
-    ] = None,
-    html_out: Annotated[
-        Path | None, typer.Option("--html", help="File for the rows (HTML).")
-    ] = None,
-    as_markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the matrix as Markdown.")
-    ] = False,
+    bundle: Bundle,
+    weights: Weights = None,
+    full: Full = False,
+    locate: Locate = False,
+    repro: Repro = Path("parity-repro"),
+    report_to: options.RowsReport = None,
+    junit_out: Junit = None,
+    html_out: Html = None,
+    as_markdown: Markdown = False,
     as_json: options.Json = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print failures only.")] = False,
+    quiet: options.FailuresOnly = False,
 ) -> None:
     """Hold every artifact of BUNDLE, on every engine present, against the PyTorch reference."""
     from ...core.outputs import check_target

@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+Files = Annotated[list[Path], typer.Argument(help="Audio files, shown from the top.")]
+Out = Annotated[Path, typer.Option(help="PNG file to write.")]
+
 
 def plot(
-    files: Annotated[list[Path], typer.Argument(help="Audio files, shown from the top.")],
-    out: Annotated[Path, typer.Option(help="PNG file to write.")],
+    files: Files,
+    out: Out,
 ) -> None:
     """Draw the spectrograms of audio files one above the other, on one scale."""
     from ...audio.reading.reader import read_mono

@@ -16,45 +16,57 @@ from ...core.errors import UsageError
 from .. import options
 
 if TYPE_CHECKING:
+    from ...corpus.cleaning import Cleaning
     from ...corpus.clip import Clip, Outcome
     from ...corpus.run import Runner, Summary
     from ...corpus.worker import Worker
 
+Given = Annotated[
+    Path,
+    typer.Argument(
+        metavar="IN",
+        help="A folder of audio, of WebDataset .tar or of .parquet; or one such file, or a "
+        "manifest (.csv, .jsonl).",
+    ),
+]
+Out = Annotated[Path, typer.Argument(metavar="OUT", help="The folder to fill, or to go on.")]
+Layout = Annotated[
+    str | None,
+    typer.Option(help="folder, csv, webdataset or parquet.", show_default="that of IN"),
+]
+Split = Annotated[
+    float | None,
+    typer.Option(min=1.0, metavar="SECONDS", help="Cut at silence into pieces this long."),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes, or workers of Ray.", show_default="all cores"),
+]
+Ray = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Ray cluster to work on; auto finds it.")
+]
+Gpus = Annotated[float, typer.Option(min=0.0, help="GPUs that a worker of Ray takes.")]
+PerShard = Annotated[int, typer.Option(min=1, help="Clips of IN in a shard of OUT.")]
+Encoding = Annotated[
+    str, typer.Option("--format", help="flac, wav, opus, ...; WAV and FLAC with 16 bits.")
+]
+Dnsmos = Annotated[
+    bool | None,
+    typer.Option("--dnsmos/--no-dnsmos", help="Score it.", show_default="where installed"),
+]
+
 
 def corpus(
-    given: Annotated[
-        Path,
-        typer.Argument(
-            metavar="IN",
-            help="A folder of audio, of WebDataset .tar or of .parquet; or one such file, or a "
-            "manifest (.csv, .jsonl).",
-        ),
-    ],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to fill, or to go on.")],
-    layout: Annotated[
-        str | None,
-        typer.Option(help="folder, csv, webdataset or parquet.", show_default="that of IN"),
-    ] = None,
-    split: Annotated[
-        float | None,
-        typer.Option(min=1.0, metavar="SECONDS", help="Cut at silence into pieces this long."),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Processes, or workers of Ray.", show_default="all cores"),
-    ] = None,
-    ray: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Ray cluster to work on; auto finds it.")
-    ] = None,
-    gpus: Annotated[float, typer.Option(min=0.0, help="GPUs that a worker of Ray takes.")] = 0.0,
-    per_shard: Annotated[int, typer.Option(min=1, help="Clips of IN in a shard of OUT.")] = 1000,
-    encoding: Annotated[
-        str, typer.Option("--format", help="flac, wav, opus, ...; WAV and FLAC with 16 bits.")
-    ] = "flac",
-    dnsmos: Annotated[
-        bool | None,
-        typer.Option("--dnsmos/--no-dnsmos", help="Score it.", show_default="where installed"),
-    ] = None,
+    given: Given,
+    out: Out,
+    layout: Layout = None,
+    split: Split = None,
+    workers: Workers = None,
+    ray: Ray = None,
+    gpus: Gpus = 0.0,
+    per_shard: PerShard = 1000,
+    encoding: Encoding = "flac",
+    dnsmos: Dnsmos = None,
     steps: options.Steps = None,
     strength: options.Strength = 1.0,
     mono: options.Mono = False,
@@ -62,42 +74,52 @@ def corpus(
     backend: options.Backend = "ort",
     precision: options.Precision = None,
     as_json: options.Json = False,
-    quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", help="Print warnings and errors only.")
-    ] = False,
+    quiet: options.WarningsOnly = False,
 ) -> None:
     """Restore every clip of IN into OUT, with scores to filter by; the same command goes on.
 
     Each clip has the noise of its own hash, so that it becomes the same wherever it is done.
     """
-    from ...audio.files import Wanted
-    from ...audio.writing.writer import Form
     from ...corpus import layouts
-    from ...corpus.cleaning import Cleaning
     from ...corpus.journal import Journal, spool_of
     from ...corpus.run import run
-    from ...corpus.scoring import dnsmos_wanted
     from ...corpus.worker import Worker
     from ...runtimes.model import Model
     from ..progress import counting
 
-    ending, depth = _ending(encoding)
-    wanted = Wanted(steps, strength=strength, is_mono=mono, form=Form(depth=depth))
-    how = Cleaning(wanted, ending, split, dnsmos_wanted(dnsmos))
+    how = _cleaning(encoding, steps, strength, split, mono=mono, dnsmos=dnsmos)
     model = Model(bundle.absolute() if bundle else None, backend, precision, threads=1)
     model.load().accepted_steps(steps)  # a bad request is told before any work
     source = layouts.source_of(given.absolute(), out.absolute())
     chosen = layout or layouts.layout_of(given)
     sink = layouts.sink_of(chosen, out.absolute())
     settings = {"model": model.key, "layout": chosen, "in": str(given.absolute()), **asdict(how)}
-    worker = Worker(model, how, spool_of(out.absolute()))
-    runner = _runner(worker, workers, ray, gpus)
+    runner = _runner(Worker(model, how, spool_of(out.absolute())), workers, ray, gpus)
     journal = Journal(out.absolute(), settings)
     with counting("clips", total=None, quiet=quiet) as advance:
         summary = run(
             source, sink, journal, runner, per_shard=per_shard, progress=lambda _: advance()
         )
     _tell(summary, out, as_json=as_json, quiet=quiet)
+
+
+def _cleaning(
+    encoding: str,
+    steps: int | None,
+    strength: float,
+    split: float | None,
+    *,
+    mono: bool,
+    dnsmos: bool | None,
+) -> Cleaning:
+    from ...audio.files import Wanted
+    from ...audio.writing.writer import Form
+    from ...corpus.cleaning import Cleaning
+    from ...corpus.scoring import dnsmos_wanted
+
+    ending, depth = _ending(encoding)
+    wanted = Wanted(steps, strength=strength, is_mono=mono, form=Form(depth=depth))
+    return Cleaning(wanted, ending, split, dnsmos_wanted(dnsmos))
 
 
 def _runner(worker: Worker, count: int | None, address: str | None, gpus: float) -> Runner:

@@ -8,18 +8,15 @@ import typer
 
 from .. import options
 
+Backend = Annotated[
+    str | None, typer.Option(help="Engine that runs the model.", show_default="ort")
+]
+
 
 def doctor(
     bundle: options.Bundle = None,
-    backend: Annotated[
-        str | None, typer.Option(help="Engine that runs the model.", show_default="ort")
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            envvar="HIRESLDM_THREADS", help="CPU threads.", show_default="all that may be used"
-        ),
-    ] = None,
+    backend: Backend = None,
+    threads: options.Threads = None,
     as_json: options.Json = False,
 ) -> None:
     """Show versions, engines and threads here, and what would restore a file, and why."""

@@ -9,39 +9,42 @@ import typer
 
 from .. import options
 
+Out = Annotated[Path | None, typer.Argument(help="File to make.", show_default="the loudspeaker")]
+Latency = Annotated[
+    str, typer.Option(metavar="live|quality", help="Soon, or as good as whole files.")
+]
+DeviceName = Annotated[
+    str | None,
+    typer.Option(help="Number or part of the name.", show_default="the system's own"),
+]
+Channels = Annotated[int, typer.Option(min=1, max=8, help="Of the microphone.")]
+Seconds = Annotated[
+    float | None, typer.Option(min=0.1, help="When to stop.", show_default="at Ctrl-C")
+]
+Seed = Annotated[int, typer.Option(envvar="HIRESLDM_SEED", help="Seed of the noise.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")]
+Threads = Annotated[
+    int | None, typer.Option(envvar="HIRESLDM_THREADS", help="CPU threads, for channels.")
+]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print warnings only.")]
+
 
 def listen(
-    out: Annotated[
-        Path | None, typer.Argument(help="File to make.", show_default="the loudspeaker")
-    ] = None,
-    latency: Annotated[
-        str, typer.Option(metavar="live|quality", help="Soon, or as good as whole files.")
-    ] = "live",
-    microphone: Annotated[
-        str | None,
-        typer.Option(help="Number or part of the name.", show_default="the system's own"),
-    ] = None,
-    speaker: Annotated[
-        str | None,
-        typer.Option(help="Number or part of the name.", show_default="the system's own"),
-    ] = None,
-    channels: Annotated[int, typer.Option(min=1, max=8, help="Of the microphone.")] = 1,
-    seconds: Annotated[
-        float | None, typer.Option(min=0.1, help="When to stop.", show_default="at Ctrl-C")
-    ] = None,
+    out: Out = None,
+    latency: Latency = "live",
+    microphone: DeviceName = None,
+    speaker: DeviceName = None,
+    channels: Channels = 1,
+    seconds: Seconds = None,
     steps: options.Steps = None,
-    seed: Annotated[int, typer.Option(envvar="HIRESLDM_SEED", help="Seed of the noise.")] = 0,
+    seed: Seed = 0,
     strength: options.Strength = 1.0,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a file that exists.")
-    ] = False,
-    threads: Annotated[
-        int | None, typer.Option(envvar="HIRESLDM_THREADS", help="CPU threads, for channels.")
-    ] = None,
+    overwrite: Overwrite = False,
+    threads: Threads = None,
     bundle: options.Bundle = None,
     backend: options.Backend = "ort",
     precision: options.Precision = None,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print warnings only.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Restore what the microphone hears, while it hears it."""
     from ...audio.devices import Device, Form

@@ -5,14 +5,15 @@ from __future__ import annotations
 import tempfile
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ...core.errors import UsageError
 from .. import options
 
-PIPE = Path("-")
+if TYPE_CHECKING:
+    from .restoring import Request
 
 
 class Depth(StrEnum):
@@ -23,113 +24,94 @@ class Depth(StrEnum):
     FLOAT = "float"
 
 
+Paths = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="IN... OUT",
+        readable=False,  # one that is not fails alone
+        help="Files or folders to restore, then the file or folder to make; - is a pipe.",
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("-o", "--out", metavar="OUT", help="The file or folder to make instead."),
+]
+Seed = Annotated[
+    int,
+    typer.Option(envvar="HIRESLDM_SEED", help="Seed of the noise; the same one repeats."),
+]
+KeepRate = Annotated[bool, typer.Option("--keep-rate", help="Write the sample rate of IN.")]
+BitDepth = Annotated[Depth | None, typer.Option(help="Of WAV and FLAC.", show_default="24")]
+Bitrate = Annotated[
+    int | None, typer.Option(metavar="KBPS", help="Of MP3, Opus and AAC, in kbit/s.")
+]
+Stdin = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RATE,CHANNELS,ENCODING", help="Raw samples on standard input: 16000,1,s16."
+    ),
+]
+Stdout = Annotated[
+    str, typer.Option(metavar="FORMAT", help="wav, flac, mp3, ... or raw s16 or f32.")
+]
+Latency = Annotated[
+    str | None,
+    typer.Option(metavar="live|quality", help="From pipe to pipe, restore samples as they come."),
+]
+SkipExisting = Annotated[
+    bool,
+    typer.Option("--skip-existing", help="Leave out what an earlier run has made already."),
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on within files that an earlier run was stopped in."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Files restored side by side.")]
+
+
 def restore(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="IN... OUT",
-            readable=False,  # one that is not fails alone
-            help="Files or folders to restore, then the file or folder to make; - is a pipe.",
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", metavar="OUT", help="The file or folder to make instead."),
-    ] = None,
+    paths: Paths,
+    out: Out = None,
     steps: options.Steps = None,
-    seed: Annotated[
-        int,
-        typer.Option(envvar="HIRESLDM_SEED", help="Seed of the noise; the same one repeats."),
-    ] = 0,
+    seed: Seed = 0,
     strength: options.Strength = 1.0,
-    keep_rate: Annotated[
-        bool, typer.Option("--keep-rate", help="Write the sample rate of IN.")
-    ] = False,
+    keep_rate: KeepRate = False,
     mono: options.Mono = False,
-    bit_depth: Annotated[
-        Depth | None, typer.Option(help="Of WAV and FLAC.", show_default="24")
-    ] = None,
-    bitrate: Annotated[
-        int | None, typer.Option(metavar="KBPS", help="Of MP3, Opus and AAC, in kbit/s.")
-    ] = None,
-    stdin: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RATE,CHANNELS,ENCODING", help="Raw samples on standard input: 16000,1,s16."
-        ),
-    ] = None,
-    stdout: Annotated[
-        str, typer.Option(metavar="FORMAT", help="wav, flac, mp3, ... or raw s16 or f32.")
-    ] = "wav",
-    latency: Annotated[
-        str | None,
-        typer.Option(
-            metavar="live|quality", help="From pipe to pipe, restore samples as they come."
-        ),
-    ] = None,
-    skip_existing: Annotated[
-        bool,
-        typer.Option("--skip-existing", help="Leave out what an earlier run has made already."),
-    ] = False,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Go on within files that an earlier run was stopped in."),
-    ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace outputs that exist.")
-    ] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Files restored side by side.")] = 1,
-    threads: Annotated[
-        int | None,
-        typer.Option(
-            envvar="HIRESLDM_THREADS", help="CPU threads.", show_default="all that may be used"
-        ),
-    ] = None,
+    bit_depth: BitDepth = None,
+    bitrate: Bitrate = None,
+    stdin: Stdin = None,
+    stdout: Stdout = "wav",
+    latency: Latency = None,
+    skip_existing: SkipExisting = False,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    jobs: Jobs = 1,
+    threads: options.Threads = None,
     bundle: options.Bundle = None,
     backend: options.Backend = "ort",
     precision: options.Precision = None,
     as_json: options.Json = False,
-    quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", help="Print warnings and errors only.")
-    ] = False,
+    quiet: options.WarningsOnly = False,
 ) -> None:
     """Restore speech from IN to OUT: at the model's 48 kHz, every channel, as long as it was."""
     from ...audio.files import Wanted
     from ...audio.writing.writer import Form
     from ...runtimes.model import Model
-    from . import restoring
+    from .restoring import Request
 
     sources, target = _asked(paths, out)
-    if latency is not None:
-        from . import streaming
-
-        if [*sources, target] != [PIPE, PIPE] or mono or keep_rate or as_json:
-            raise UsageError(
-                "--latency is for one stream: hiresldm restore - - --latency live --stdin "
-                "RATE,CHANNELS,ENCODING --stdout s16, without --mono, --keep-rate and --json"
-            )
-        model = Model(bundle, backend, precision, threads)
-        made = streaming.Made(latency, steps, seed, strength)
-        streaming.pipe(model, made, stdin, stdout, quiet=quiet)
-        return
     form = Form(depth=bit_depth.value if bit_depth else None, bitrate_kbps=bitrate)
-    request = restoring.Request(
-        sources=sources,
-        target=target,
-        wanted=Wanted(steps, seed, strength, mono, keep_rate, form),
-        model=Model(bundle, backend, precision, threads),
-        stdin=stdin,
-        stdout=stdout,
-        skips_existing=skip_existing,
-        resumes=resume,
-        overwrite=overwrite,
-        at_once=jobs,
-        as_json=as_json,
-        quiet=quiet,
-    )
-    with tempfile.TemporaryDirectory(prefix="hiresldm-") as folder:
-        if code := restoring.run(request, Path(folder)):
-            raise typer.Exit(code)
+    wanted = Wanted(steps, seed, strength, mono, keep_rate, form)
+    model = Model(bundle, backend, precision, threads)
+    request = Request(
+        sources, target, wanted, model, stdin, stdout, skips_existing=skip_existing,
+        resumes=resume, overwrite=overwrite, at_once=jobs, as_json=as_json, quiet=quiet,
+    )  # fmt: skip
+    if latency is None:
+        _restore(request)
+    else:
+        _stream(request, latency)
 
 
 def _asked(paths: list[Path], out: Path | None) -> tuple[list[Path], Path]:
@@ -139,3 +121,27 @@ def _asked(paths: list[Path], out: Path | None) -> tuple[list[Path], Path]:
     if not paths:
         raise UsageError("an input and an output are needed, as in: hiresldm restore IN OUT")
     return paths, out
+
+
+def _restore(request: Request) -> None:
+    """Files, folders and whole pipes; exits with the code of what failed."""
+    from .restoring import run
+
+    with tempfile.TemporaryDirectory(prefix="hiresldm-") as folder:
+        if code := run(request, Path(folder)):
+            raise typer.Exit(code)
+
+
+def _stream(request: Request, latency: str) -> None:
+    """Samples from pipe to pipe, as they come; raises `UsageError` for anything else."""
+    from . import streaming
+    from .restoring import PIPE
+
+    wanted, ends = request.wanted, [*request.sources, request.target]
+    if ends != [PIPE, PIPE] or wanted.is_mono or wanted.keeps_rate or request.as_json:
+        raise UsageError(
+            "--latency is for one stream: hiresldm restore - - --latency live --stdin "
+            "RATE,CHANNELS,ENCODING --stdout s16, without --mono, --keep-rate and --json"
+        )
+    made = streaming.Made(latency, wanted.steps, wanted.seed, wanted.strength)
+    streaming.pipe(request.model, made, request.stdin, request.stdout, quiet=request.quiet)

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from .. import options
 from ..rows import finish, save, tracked
 
 
 def selftest(
     bundle: options.BundleArgument = None,
-    report_to: Annotated[
-        Path | None, typer.Option("--report", help="File for the rows (JSON).")
-    ] = None,
+    report_to: options.RowsReport = None,
     as_json: options.Json = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print failures only.")] = False,
+    quiet: options.FailuresOnly = False,
 ) -> None:
     """Check on this machine that a model computes what it computed when it was built."""
     from ...core.errors import BackendMissingError

@@ -17,59 +17,69 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 _PANEL = "With --api"
 
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Do not print the address.")]
+Api = Annotated[
+    bool, typer.Option("--api", help="Restore here, for programs, instead of the page.")
+]
+Host = Annotated[
+    str,
+    typer.Option(help="Address; one that others reach needs a token.", rich_help_panel=_PANEL),
+]
+Token = Annotated[
+    str | None,
+    typer.Option(envvar="HIRESLDM_TOKEN", help="What clients must send.", rich_help_panel=_PANEL),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Recordings restored at a time.",
+        show_default="cores",
+        rich_help_panel=_PANEL,
+    ),
+]
+Waiting = Annotated[
+    int, typer.Option(min=0, help="Recordings that may wait.", rich_help_panel=_PANEL)
+]
+Streams = Annotated[
+    int, typer.Option(min=1, help="Live streams at a time.", rich_help_panel=_PANEL)
+]
+Megabytes = Annotated[
+    int, typer.Option(min=1, help="Of a recording, at most.", rich_help_panel=_PANEL)
+]
+Minutes = Annotated[
+    float, typer.Option(min=0.1, help="Of a recording, at most.", rich_help_panel=_PANEL)
+]
+Seconds = Annotated[
+    float, typer.Option(min=1, help="For a request, at most.", rich_help_panel=_PANEL)
+]
+Backend = Annotated[str, typer.Option(help="Engine that runs the model.", rich_help_panel=_PANEL)]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        help="fp32, fp16, int8, ...",
+        show_default="the bundle's first",
+        rich_help_panel=_PANEL,
+    ),
+]
+
 
 def serve(
     bundle: options.BundleArgument = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8048,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Do not print the address.")] = False,
-    api: Annotated[
-        bool, typer.Option("--api", help="Restore here, for programs, instead of the page.")
-    ] = False,
-    host: Annotated[
-        str,
-        typer.Option(help="Address; one that others reach needs a token.", rich_help_panel=_PANEL),
-    ] = LOOPBACK,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            envvar="HIRESLDM_TOKEN", help="What clients must send.", rich_help_panel=_PANEL
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Recordings restored at a time.",
-            show_default="cores",
-            rich_help_panel=_PANEL,
-        ),
-    ] = None,
-    waiting: Annotated[
-        int, typer.Option(min=0, help="Recordings that may wait.", rich_help_panel=_PANEL)
-    ] = 8,
-    streams: Annotated[
-        int, typer.Option(min=1, help="Live streams at a time.", rich_help_panel=_PANEL)
-    ] = 4,
-    megabytes: Annotated[
-        int, typer.Option(min=1, help="Of a recording, at most.", rich_help_panel=_PANEL)
-    ] = 100,
-    minutes: Annotated[
-        float, typer.Option(min=0.1, help="Of a recording, at most.", rich_help_panel=_PANEL)
-    ] = 30.0,
-    seconds: Annotated[
-        float, typer.Option(min=1, help="For a request, at most.", rich_help_panel=_PANEL)
-    ] = 300.0,
-    backend: Annotated[
-        str, typer.Option(help="Engine that runs the model.", rich_help_panel=_PANEL)
-    ] = "ort",
-    precision: Annotated[
-        str | None,
-        typer.Option(
-            help="fp32, fp16, int8, ...",
-            show_default="the bundle's first",
-            rich_help_panel=_PANEL,
-        ),
-    ] = None,
+    port: Port = 8048,
+    quiet: Quiet = False,
+    api: Api = False,
+    host: Host = LOOPBACK,
+    token: Token = None,
+    workers: Workers = None,
+    waiting: Waiting = 8,
+    streams: Streams = 4,
+    megabytes: Megabytes = 100,
+    minutes: Minutes = 30.0,
+    seconds: Seconds = 300.0,
+    backend: Backend = "ort",
+    precision: Precision = None,
 ) -> None:
     """Serve the page that restores in a browser, or with --api restoring for programs."""
     from ...core.processors import usable
