@@ -52,7 +52,7 @@ Durations = Annotated[
     ),
 ]
 Profile = Annotated[
-    bool, typer.Option("--profile", help="Time by operator, as ONNX Runtime tells it.")
+    bool, typer.Option("--profile", help="Time by operator, as ONNX Runtime and OpenVINO tell it.")
 ]
 Runs = Annotated[int, typer.Option(min=1, help="Rounds after one to warm up.")]
 Html = Annotated[Path | None, typer.Option(help="Page to write, with bars (HTML).")]
