@@ -52,7 +52,8 @@ STEPS: Steps = {
     "bench-engines": "hiresldm bench --bundle runs/release/engines"
     " --backends ort,openvino,executorch,litert --precisions fp32,int8-dynamic,int8 --threads 1"
     " --peer rnnoise,gtcrn --report benchmarks/results/engines.json",
-    "bench": "hiresldm bench --steps 1,2,4 --peer all --report benchmarks/results/speed.json",
+    "bench": "hiresldm bench --steps 1,2,4 --peer all --profile"
+    " --report benchmarks/results/speed.json",
     "tables": "python -m hiresldm.benchmarks.documents",
     "card": "python -m hiresldm.benchmarks.card",
 }

@@ -134,6 +134,7 @@ def _profile(profile: Row) -> str:
     peaks = ", ".join(
         f"{rate / 1e9:.0f} billion in {kind}" for kind, rate in profile["peaks_macs_per_s"].items()
     )
+    peaks = peaks or "not measured, without the package onnx"
     return "\n\n".join([*told, f"MACs a second of a plain matrix product, one thread: {peaks}."])
 
 
