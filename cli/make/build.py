@@ -98,8 +98,8 @@ def build(
 ) -> None:
     """Export every component in every format and precision, prove each file, write the bundle.
 
-    The default, onnx in fp32, is what `restore` runs with nothing
-    but the base install.
+    The default, onnx in fp32, runs with nothing but the base install; the
+    embedded bundle was made with --precisions int8-dynamic,fp32.
     """
     from ...core.outputs import check_target
     from ...export.build import sources
