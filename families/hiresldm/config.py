@@ -46,7 +46,7 @@ class Bands:
         return self.count * self.bins
 
 
-REVISION = 7
+REVISION = 8
 """Counts changes of what the networks compute from the same weights."""
 
 

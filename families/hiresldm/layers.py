@@ -109,7 +109,7 @@ def softplus(raw: Tensor) -> Tensor:
     return torch.relu(raw) + torch.log(1 + torch.exp(-torch.abs(raw)))
 
 
-def dead_zone(factor: Tensor, width: float) -> Tensor:
+def dead_zone(factor: Tensor, width: Tensor | float) -> Tensor:
     """Factors within about `width` of one, drawn to one; what lies farther off stays as it is.
 
     Where a network asks for next to no change it is not sure of any: many small ones together

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from .config import Bands, ModelConfig
 from .layers import BandBlock, Blocks, Linear, dead_zone, gain, magnitude
 
-DEAD_ZONE = 0.1
-"""Of compressed gains: within 3 dB of one."""
+DEAD_ZONE, LEAST_ZONE, LOUD = 0.4, 0.01, 2.0
+"""Width of the zone of compressed gains: the most, in the loudest bins; the least, in silent ones,
+which keeps it above zero in fp16; and the compressed magnitude at which it is half as wide."""
 
 
 class Recovery(nn.Module):
@@ -42,7 +43,9 @@ class Recovery(nn.Module):
         seen = torch.cat([level, real[..., low], imaginary[..., low]], dim=-1)
         mask = self.mask(self.blocks(self.embed(seen)))
         mask = mask + self.bands(level, real, imaginary, torch.sigmoid(mask))
-        kept = dead_zone(gain(mask), self.dead_zone)
+        # Most of SI-SDR lies in loud bins, most of what noise is heard in soft ones.
+        width = LEAST_ZONE + self.dead_zone * (level / (level + LOUD))
+        kept = dead_zone(gain(mask), width)
         return torch.cat([kept, kept], dim=-1) * spectrum
 
 
