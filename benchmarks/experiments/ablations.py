@@ -40,8 +40,8 @@ NONE = 1e-6
 """A dead zone that is none."""
 SHARES = (0.0, 0.05, 0.1, 0.2)
 """Shares of the damaged wave that are left in the recovered one."""
-DEAD_ZONES = ((NONE, NONE), (NONE, 0.2), (0.1, 0.2), (0.2, 0.2))
-"""Widths in recovery and in the decoder."""
+DEAD_ZONES = ((NONE, NONE), (NONE, 0.2), (0.2, 0.2), (0.4, 0.2), (0.8, 0.2))
+"""The most that they are wide in recovery, and their width in the decoder."""
 SPLITS = {"phases": "test", "strength": "valid", "dead-zone": "valid"}
 PER_CLASS, SEED = 3, 0
 METRICS = ("dnsmos", "pesq", "estoi", "lsd", "lost", "sisdr")
