@@ -118,7 +118,8 @@ def dead_zone(factor: Tensor, width: Tensor | float) -> Tensor:
     away = factor - 1
     # Of large factors fp16 makes an infinite square, and so subtracts nothing. A number divided by
     # a tensor would be a reciprocal, to which Core ML adds 1e-4.
-    drawn: Tensor = factor - (away * width**2) / (away * away + width**2)
+    zone = width * width  # of a power Core ML makes another operator
+    drawn: Tensor = factor - (away * zone) / (away * away + zone)
     return drawn
 
 
