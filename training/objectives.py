@@ -28,7 +28,7 @@ def recovery_losses(
     mask = losses.band_mask(bandwidth_hz, front.bins, front.sample_rate_hz)
     return {
         "spectrum": losses.compressed_loss(recovered, spectrum, mask, front),
-        "missing": 0.6 * losses.missing_loss(recovered, spectrum, mask, front),
+        "missing": 0.8 * losses.missing_loss(recovered, spectrum, mask, front),
         "waveform": 0.3 * losses.waveform_loss(wave, clean, bandwidth_hz, front.sample_rate_hz),
         "level": 0.15 * losses.level_loss(recovered, spectrum, bandwidth_hz, front),
         "shape": 0.2 * losses.shape_loss(wave, clean),
@@ -45,7 +45,7 @@ def decoding_losses(
     rate_hz = front.sample_rate_hz
     return {
         "spectrum": 4.0 * losses.decoded_loss(restored, spectrum, mask, front),
-        "missing": 0.75 * losses.missing_loss(restored, spectrum, mask, front),
+        "missing": 1.0 * losses.missing_loss(restored, spectrum, mask, front),
         "waveform": losses.waveform_loss(wave, clean, bandwidth_hz, rate_hz),
         "level": 0.2 * losses.level_loss(restored, spectrum, bandwidth_hz, front),
         "shape": 0.7 * losses.shape_loss(wave, clean),
