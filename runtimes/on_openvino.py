@@ -62,7 +62,7 @@ def profiled(
 
     A run over the inputs comes first and is left out; raises as `load` does.
     """
-    model = _opened(root / artifact.path, 1, _precision_of(artifact), {"PERF_COUNT": True})
+    model = _opened(root / artifact.path, 1, _precision_of(artifact), profiled=True)
     request, events = model.create_infer_request(), []
     for turn in range(runs + 1):
         for arrays in inputs:
@@ -119,7 +119,7 @@ def _core(engine: Any) -> Any:
 
 
 def compiled(
-    model: Any, threads: int = 1, precision: str = _PRECISION, more: Mapping[str, Any] | None = None
+    model: Any, threads: int = 1, precision: str = _PRECISION, *, profiled: bool = False
 ) -> Any:
     """A model, or the path of one, compiled for a precision and `threads` calls at once.
 
@@ -131,7 +131,7 @@ def compiled(
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": _ROUNDED_GROUP,
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": threads,
-        **(more or {}),
+        "PERF_COUNT": profiled,
     }
     return core().compile_model(model, _DEVICE, hints)
 
@@ -141,10 +141,10 @@ def _precision_of(artifact: Artifact) -> str:
 
 
 def _opened(
-    path: Path, threads: int, precision: str = _PRECISION, more: Mapping[str, Any] | None = None
+    path: Path, threads: int, precision: str = _PRECISION, *, profiled: bool = False
 ) -> Any:
     try:
-        model = compiled(path, threads, precision, more)
+        model = compiled(path, threads, precision, profiled=profiled)
     except RuntimeError as error:
         said = reason(error, path)
         raise IntegrityError(f"{path} cannot be opened by openvino: {said}") from error

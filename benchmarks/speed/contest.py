@@ -52,7 +52,7 @@ def contestants(root: Path, asked: Asked) -> Iterator[Contestant]:
     part in no variant.
     """
     manifest = bundles.load(root)
-    for (backend, precision), threads in product(held(root, asked), asked.threads):
+    for (backend, precision), threads in product(held(root, manifest, asked), asked.threads):
         timed = Timed.load(root, backend=backend, precision=precision, threads=threads)
         size = _bytes(root, manifest, backend, precision)
         for steps in dict.fromkeys(map(timed.restorer.accepted_steps, asked.steps)):
@@ -68,12 +68,11 @@ def contestants(root: Path, asked: Asked) -> Iterator[Contestant]:
         yield Contestant({"system": peer.name, **nothing, "threads": 1}, _peer(peer))
 
 
-def held(root: Path, asked: Asked) -> list[tuple[str, str | None]]:
+def held(root: Path, manifest: bundles.Manifest, asked: Asked) -> list[tuple[str, str | None]]:
     """Engines and precisions, of those asked for, whose artifacts the bundle has.
 
     Raises `UsageError` or `IntegrityError` for one that it has in no combination.
     """
-    manifest = bundles.load(root)
     missing: dict[tuple[str, str | None], ToolkitError] = {}
     pairs = list(product(asked.backends, asked.precisions))
     for backend, precision in pairs:

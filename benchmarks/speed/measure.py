@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ...core.bundle import manifest as bundles
 from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from ...runtimes.restorer import Restorer
@@ -55,7 +56,7 @@ def _profiled(root: Path, wave: Array, asked: Asked) -> dict[str, Any]:
     peaks = peaks_macs_per_s()
     rows = [
         row
-        for backend, precision in contest.held(root, asked)
+        for backend, precision in contest.held(root, bundles.load(root), asked)
         if can_profile(backend)
         for row in profile(root, wave, backend=backend, precision=precision, peaks_macs_per_s=peaks)
     ]

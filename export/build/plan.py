@@ -162,10 +162,12 @@ def _predicted(
     model: Model, component: Component, writer: Exporter, precision: Precision, layers: Layers
 ) -> int:
     module = model.get_submodule(component.name)
-    shared = precision in getattr(writer, "FROM_CHECKPOINT", ())
-    floats = 32 if precision is Precision.FP32 and not shared else 16
-    total = floats * sum(value.numel() for value in module.state_dict().values())
-    for path, layer in ({} if shared else quantizable(module)).items():
+    values = sum(value.numel() for value in module.state_dict().values())
+    if precision in getattr(writer, "FROM_CHECKPOINT", ()):
+        return int(2 * values) + GRAPH_BYTES  # the checkpoint's, in fp16
+    floats = 32 if precision is Precision.FP32 else 16
+    total = floats * values
+    for path, layer in quantizable(module).items():
         mixed = precision is Precision.MIXED
         kind = layers[f"{component.name}.{path}"] if mixed else precision
         if SCHEMES[kind].integers or SCHEMES[kind].palette:

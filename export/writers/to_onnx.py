@@ -65,7 +65,8 @@ def export(job: ExportJob) -> Artifact:
     slack = SLACK.get(job.precision, 0.0)
     check_floats(draft, read_floats(draft), floats_meant(job), slack)
     (path,) = content_addressed([draft], f"{job.component.name}.{FORMAT}.{job.precision}")
-    read = [job.checkpoint] if job.checkpoint and job.precision in FROM_CHECKPOINT else []
+    checkpoint = _checkpoint(job)
+    read = [checkpoint] if checkpoint else []
     return described(job, FORMAT, [path, *read], (*tools, *more))
 
 
@@ -115,14 +116,20 @@ def _converted(model: Any, job: ExportJob) -> tuple[Any, tuple[str, ...]]:
         store_integers(static, {key: job.quantized[key] for key in keys})
         cast_to_fp16(static)
         return static, ("onnxruntime",)
+    checkpoint = _checkpoint(job)
     if job.precision is Precision.INT8_DYNAMIC:
-        to_dynamic(model, job.quantized, from_floats=job.checkpoint is not None)
+        to_dynamic(model, job.quantized, from_floats=checkpoint is not None)
     else:
         store_integers(model, job.quantized)
-    if job.checkpoint and job.precision in FROM_CHECKPOINT:
-        externalize(model, job.checkpoint, job.module)
+    if checkpoint:
+        externalize(model, checkpoint, job.module)
     cast_to_fp16(model)
     return model, ()
+
+
+def _checkpoint(job: ExportJob) -> Path | None:
+    """The file that the graph reads its weights from, if it does."""
+    return job.checkpoint if job.precision in FROM_CHECKPOINT else None
 
 
 def _describe(model: Any, contract: Mapping[str, str]) -> None:

@@ -31,19 +31,18 @@ def to_dynamic(model: Any, quantized: Mapping[str, Quantized], *, from_floats: b
     held = in_graph(quantized, names & products)
     columns = {name: weight for name, weight in held.items() if _is_matrix(weight)}
     ending = ROUNDED if from_floats else STORED
-    changed = [one for node in model.graph.node for one in _changed(node, columns, ending)]
-    kept = [one for one in model.graph.initializer if from_floats or one.name not in columns]
-    for name, weight in columns.items():
-        kept += (
-            _factors(name, weight)
-            if from_floats
-            else [*_factors(name, weight), _integers(name, weight)]
-        )
+    nodes = [one for node in model.graph.node for one in _changed(node, columns, ending)]
+    tensors = [tensor for item in columns.items() for tensor in _factors(*item)]
+    if from_floats:
+        nodes = [*map(_rounding, columns), *nodes]
+        tensors = [*model.graph.initializer, *tensors]
+    else:
+        kept = [one for one in model.graph.initializer if one.name not in columns]
+        tensors = [*kept, *tensors, *(_integers(*item) for item in columns.items())]
     done = {name.removesuffix(TRANSPOSED) for name in columns}
     left = {key: weight for key, weight in quantized.items() if key not in done}
-    rounding = [_rounding(name) for name in columns] if from_floats else []
-    replace(model.graph.node, [*rounding, *changed])
-    replace(model.graph.initializer, kept)
+    replace(model.graph.node, nodes)
+    replace(model.graph.initializer, tensors)
     store_integers(model, left)
 
 

@@ -98,11 +98,11 @@ def read_integers(path: Path) -> dict[str, np.ndarray]:
     import onnx
 
     kinds = {onnx.TensorProto.INT4, onnx.TensorProto.INT8}
-    graph = onnx.load(path).graph
+    graph = onnx.load(path, load_external_data=False).graph
     # Zero points have one axis.
     weights = [t for t in graph.initializer if t.data_type in kinds and len(t.dims) > 1]
     stored = {t.name.removesuffix(STORED).removesuffix(STATIC): _integers(t) for t in weights}
-    return by_key(stored | _rounded_when_opened(graph))
+    return by_key(stored | _rounded_when_opened(graph, str(path.parent)))
 
 
 def by_key(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -121,8 +121,11 @@ def _integers(tensor: Any) -> np.ndarray:
     return np.asarray(onnx.numpy_helper.to_array(tensor), np.int8)
 
 
-def _rounded_when_opened(graph: Any) -> dict[str, np.ndarray]:
-    """The integers that an engine makes of float weights, by the graph's names of these."""
+def _rounded_when_opened(graph: Any, base: str) -> dict[str, np.ndarray]:
+    """The integers that an engine makes of float weights, by the graph's names of these.
+
+    `base` is the folder of the files that the graph refers to.
+    """
     from onnx.numpy_helper import to_array
 
     held = {tensor.name: tensor for tensor in graph.initializer}
@@ -132,6 +135,8 @@ def _rounded_when_opened(graph: Any) -> dict[str, np.ndarray]:
     for node in graph.node:
         # What enters a layer is rounded too, but is no weight.
         if node.op_type == "QuantizeLinear" and node.input[0] in held:
-            weight, scale = (to_array(held[name]).astype(np.float32) for name in node.input[:2])
+            weight, scale = (
+                to_array(held[name], base).astype(np.float32) for name in node.input[:2]
+            )
             found[node.input[0]] = np.clip(np.rint(weight / scale), -128, 127).astype(np.int8)
     return found
