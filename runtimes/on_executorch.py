@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -68,7 +69,8 @@ def shapes(artifact: Artifact, root: Path) -> Shapes:
 
 def settings() -> Mapping[str, str]:
     """Engine, version and device, for reports; raises `BackendMissingError` without it."""
-    _engine()
+    if find_spec("executorch") is None:  # importing it takes seconds
+        raise _missing("there is no such package")
     return {"engine": "executorch", "version": version("executorch"), "device": "CPU, XNNPACK"}
 
 
@@ -78,11 +80,15 @@ def _engine() -> Any:
             warnings.simplefilter("ignore")  # that its interface may change: it is pinned
             from executorch import runtime
     except ImportError as error:
-        raise BackendMissingError(
-            f"executorch cannot be imported ({error}); "
-            "install it with: pip install 'hiresldm[executorch]'"
-        ) from error
+        raise _missing(error) from error
     return runtime
+
+
+def _missing(why: object) -> BackendMissingError:
+    return BackendMissingError(
+        f"executorch cannot be imported ({why}); "
+        "install it with: pip install 'hiresldm[executorch]'"
+    )
 
 
 def _opened(path: Path) -> tuple[Any, dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,16 +67,22 @@ def noisy(noisy_path: Path) -> Array:
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `hiresldm restore` in this process."""
+def hiresldm(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `hiresldm` in this process, which imports an engine once for many commands."""
 
-    def restore(*arguments: object) -> Outcome:
+    def command(*arguments: object) -> Outcome:
         with pytest.raises(SystemExit) as stop:
-            main(["restore", *map(str, arguments)])
+            main(list(map(str, arguments)))
         printed = capsys.readouterr()
         return Outcome(int(stop.value.code or 0), printed.out, printed.err)
 
-    return restore
+    return command
+
+
+@pytest.fixture
+def run(hiresldm: Run) -> Run:
+    """Runs `hiresldm restore` in this process."""
+    return partial(hiresldm, "restore")
 
 
 @pytest.fixture

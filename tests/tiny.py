@@ -9,6 +9,7 @@ TINY = replace(
     EDGE,
     name="tiny",
     recovery=Stack(32, 256, (1,)),
+    recovery_bands=Stack(16, 32, (1,)),
     encoder_fine=Stack(32, 256, (1,)),
     encoder=Stack(32, 256, (1,)),
     denoiser=Stack(32, 256, (1,)),

@@ -3,13 +3,13 @@
 import copy
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from tiny import TINY
 
 from hiresldm.benchmarks.quality import cases, steps
 from hiresldm.benchmarks.quality.cases import seeded, student_cases, teacher_cases
@@ -23,7 +23,6 @@ from hiresldm.core.spec import Array, Arrays
 from hiresldm.distill.shortcut import COMPONENT, TwoTimeDenoiser
 from hiresldm.families.checkpoints import load, save_component
 from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
-from hiresldm.families.hiresldm.config import EDGE, Stack
 from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 from hiresldm.training.data.kinds import KINDS
@@ -124,15 +123,10 @@ def test_a_seed_that_fails_is_counted(noisy: Array):
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small untrained student of two times."""
     torch.manual_seed(0)
-    small = Stack(16, 32, (1,))
-    stacks = dict.fromkeys(("recovery", "encoder_fine", "encoder", "denoiser", "decoder"), small)
-    config = replace(EDGE, name="tiny", **stacks)
     folder = tmp_path_factory.mktemp("tiny")
-    for name, component in Model(config).named_children():
-        save_component(component, config, folder / f"{name}.safetensors", torch.float32)
-    save_component(
-        TwoTimeDenoiser(config), config, folder / f"{COMPONENT}.safetensors", torch.float32
-    )
+    for name, component in Model(TINY).named_children():
+        save_component(component, TINY, folder / f"{name}.safetensors", torch.float32)
+    save_component(TwoTimeDenoiser(TINY), TINY, folder / f"{COMPONENT}.safetensors", torch.float32)
     return folder
 
 

@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from command_line import Run
 from made_files import encoded
 from tiny import TINY
 
@@ -47,7 +47,7 @@ ELSEWHERE = {
 """Words of commands that take minutes on a real model, or wait for a device; their own tests run
 them, on a tiny model where that is enough."""
 
-NIGHTLY = {"distill", "mine", "phone", "phone-coreml"}
+NIGHTLY = {"distill", "mine", "phone", "phone-coreml", "page.html", "quality.json"}
 """Words of commands whose like is run by the tests of their rooms on every commit."""
 
 
@@ -99,15 +99,9 @@ def _matched(word: str, place: Path) -> list[str]:
     return sorted(str(path.relative_to(place)) for path in place.glob(word))
 
 
-def test_the_documents_show_every_verb():
+def test_the_documents_show_every_verb(hiresldm: Run):
     shown = {line.split()[1] for line in commands()}
-    help_text = subprocess.run(
-        [sys.executable, "-m", "hiresldm.cli.main", "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert shown == set(re.findall(r"^│ (\w+) ", help_text, flags=re.MULTILINE))
+    assert shown == set(re.findall(r"^│ (\w+) ", hiresldm("--help").out, flags=re.MULTILINE))
 
 
 def _asked(line: str) -> object:
@@ -116,12 +110,9 @@ def _asked(line: str) -> object:
 
 
 @pytest.mark.parametrize("line", [_asked(c) for c in commands() if not ELSEWHERE & set(c.split())])
-def test_a_command_of_the_documents_runs(place: Path, line: str):
-    done = subprocess.run(
-        [sys.executable, "-m", "hiresldm.cli.main", *words(lighter(line), place)[1:]],
-        cwd=place,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+def test_a_command_of_the_documents_runs(
+    place: Path, line: str, hiresldm: Run, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(place)
+    done = hiresldm(*words(lighter(line), place)[1:])
+    assert done.code == 0, done.err

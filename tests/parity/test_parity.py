@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from command_line import Run
 
 from hiresldm.core.bundle import manifest as bundles
 from hiresldm.core.bundle.schemes import Precision
@@ -140,23 +141,27 @@ def test_a_spectrum_that_fails_is_saved_as_waves_and_picture(bundle: Path, tmp_p
 
 
 @pytest.mark.parametrize("verb", ["parity", "selftest"])
-def test_a_wrong_hash_ends_it_before_anything_runs(verb: str, bundle: Path, tmp_path: Path) -> None:
+def test_a_wrong_hash_ends_it_before_anything_runs(
+    verb: str, bundle: Path, tmp_path: Path, hiresldm: Run
+) -> None:
     root = tmp_path / "bundle"
     shutil.copytree(bundle, root)
     with weights_file(root, "encoder").open("ab") as file:
         file.write(b"\0")
     out = tmp_path / "report.json"
-    done = _hiresldm(verb, str(root), "--report", str(out))
-    assert done.returncode == 6 and "sha256" in done.stderr
+    done = hiresldm(verb, root, "--report", out)
+    assert done.code == 6 and "sha256" in done.err
     assert not out.exists()
 
 
-def test_a_failure_is_reported_and_ends_with_3(altered: Path, tmp_path: Path) -> None:
+def test_a_failure_is_reported_and_ends_with_3(
+    altered: Path, tmp_path: Path, hiresldm: Run
+) -> None:
     out = tmp_path / "report.json"
-    done = _hiresldm("selftest", str(altered), "--report", str(out), "--quiet")
-    assert done.returncode == 3 and "denoiser onnx fp32 on ort, golden" in done.stdout
+    done = hiresldm("selftest", altered, "--report", out, "--quiet")
+    assert done.code == 3 and "denoiser onnx fp32 on ort, golden" in done.out
     written = json.loads(out.read_text())
-    printed = json.loads(_hiresldm("selftest", str(altered), "--json").stdout)
+    printed = json.loads(hiresldm("selftest", altered, "--json").out)
     assert printed["rows"] == written["rows"]
     assert {row["status"] for row in written["rows"]} == {"PASS", "FAIL"}
     assert set(written["rows"][0]) == {
@@ -238,8 +243,3 @@ def test_reports_hold_every_row() -> None:
 
 def _torch(gate: Gate) -> Candidate:
     return Candidate("torch", "fp32", "torch", (), gate.reference, needed=tuple(gate.components))
-
-
-def _hiresldm(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "hiresldm.cli.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
