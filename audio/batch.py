@@ -59,8 +59,8 @@ class Batch:
             yield from map(self._result, jobs)
             return
         with ThreadPoolExecutor(at_once) as pool:
-            running = [pool.submit(self._result, job) for job in jobs]
-            try:
+            try:  # from the first job on: once one runs, a signal has something to stop
+                running = [pool.submit(self._result, job) for job in jobs]
                 for future in as_completed(running):
                     yield future.result()
             except BaseException:
