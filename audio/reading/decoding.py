@@ -12,7 +12,7 @@ from typing import BinaryIO, Self, cast
 
 import av
 import numpy as np
-from av.audio.frame import AudioFrame
+from av.audio.frame import AudioFrame, format_dtypes
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
@@ -41,6 +41,8 @@ MOST_CHANNELS = 512
 """As many as FFmpeg knows of."""
 _MOST_CONVERTED = 64
 """As many channels as FFmpeg converts; files that hold more are PCM, of one kind throughout."""
+_MOST_PLANES = 8
+"""As many arrays as PyAV makes of one frame without the danger of a crash."""
 _NAMED_FAULTS = {
     av.error.InvalidDataError: "it is no audio of a known format",
     av.error.ArgumentError: "it is no audio of a known format",
@@ -131,8 +133,8 @@ class Decoder:
         for frame in self._frames():
             if made_for is None:
                 self.begins_s = max(0.0, frame.time or 0.0)
-            # Files joined end to end may change their rate or channels on the way.
-            if self.channels > _MOST_CONVERTED:
+            if self._is_plain(frame):
+                converter = None
                 yield _scaled(frame, self.channels)
                 continue
             kind = (frame.format.name, frame.layout.name, frame.sample_rate)
@@ -144,6 +146,17 @@ class Decoder:
                 self.damaged, converter = self.damaged + 1, None
         if converter is not None:
             yield from map(self._wave, converter.resample(None))
+
+    def _is_plain(self, frame: AudioFrame) -> bool:
+        """Whether nothing but scaling is wanting; files joined end to end may change on the way.
+
+        FFmpeg's converter ends every frame with an error, in which PyAV can lose a signal.
+        """
+        if self.channels > _MOST_CONVERTED:
+            return True
+        kind, own = (frame.layout.name, frame.sample_rate), (self._layout, self.sample_rate_hz)
+        fits = self.channels <= _MOST_PLANES or not frame.format.is_planar
+        return fits and kind == own and frame.format.name in format_dtypes
 
     def _wave(self, frame: AudioFrame) -> Array:
         """(n, channels)."""
@@ -187,8 +200,9 @@ class Decoder:
 
 
 def _scaled(frame: AudioFrame, channels: int) -> Array:
-    """Samples of PCM (n, channels) with full scale at 1.0."""
-    samples = frame.to_ndarray().reshape(-1, channels)
+    """Samples (n, channels) with full scale at 1.0."""
+    samples = frame.to_ndarray()
+    samples = samples.T if frame.format.is_planar else samples.reshape(-1, channels)
     if samples.dtype.kind == "f":
         return np.asarray(samples, np.float32)
     middle = 128 if samples.dtype.kind == "u" else 0
