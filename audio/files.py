@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -97,29 +97,56 @@ def restore_file(
         origin=origin if key else None,
     )
     with writer:
-        restored = restorer.restored(
-            _blocks(reader, wanted),
-            origin.loudness_lufs,
-            steps=steps,
-            seed=wanted.seed,
-            strength=wanted.strength,
-            done=writer.done,
-        )
+        _restore(restorer, _blocks(reader, wanted), origin.loudness_lufs, writer, wanted, progress)
+    rtf = (time.perf_counter() - began) / reader.duration_s
+    return _told(reader, writer, wanted, target=target, steps=steps, rtf=rtf)
+
+
+def _restore(
+    restorer: Restorer,
+    blocks: Iterator[Array],
+    loudness_lufs: Sequence[float],
+    writer: AudioWriter,
+    wanted: Wanted,
+    progress: Progress | None,
+) -> None:
+    """Write what is made of the blocks, from where an earlier run has stopped."""
+    restored = restorer.restored(
+        blocks,
+        loudness_lufs,
+        steps=wanted.steps,
+        seed=wanted.seed,
+        strength=wanted.strength,
+        done=writer.done,
+    )
+    if progress:
+        progress(writer.done / writer.rate_hz)
+    for block in restored:
+        writer.write(block)
         if progress:
-            progress(writer.done / rate_hz)
-        for block in restored:
-            _write(writer, block, progress)
+            progress(len(block) / writer.rate_hz)
+
+
+def _told(
+    reader: AudioReader,
+    writer: AudioWriter,
+    wanted: Wanted,
+    *,
+    target: Path,
+    steps: int,
+    rtf: float,
+) -> RestoredFile:
     return RestoredFile(
-        input=str(source),
+        input=str(reader.path),
         output=str(target),
         duration_s=reader.duration_s,
-        channels=channels,
+        channels=writer.channels,
         input_rate_hz=reader.sample_rate_hz,
-        output_rate_hz=form.sample_rate_hz,
+        output_rate_hz=writer.form.sample_rate_hz,
         steps=steps,
         seed=wanted.seed,
         attenuation_db=writer.attenuation_db,
-        rtf=(time.perf_counter() - began) / reader.duration_s,
+        rtf=rtf,
         warnings=(
             *reader.warnings,
             *_subtitles_warning(reader, target),
@@ -180,9 +207,3 @@ def _subtitles_warning(reader: AudioReader, target: Path) -> Iterator[str]:
 def _level_warning(target: Path, attenuation_db: float) -> Iterator[str]:
     if attenuation_db > 0.0:
         yield f"{target} was turned down by {attenuation_db:.1f} dB: clipping"
-
-
-def _write(writer: AudioWriter, block: Array, progress: Progress | None) -> None:
-    writer.write(block)
-    if progress:
-        progress(len(block) / writer.rate_hz)

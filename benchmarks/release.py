@@ -40,9 +40,13 @@ STEPS: Steps = {
     " --calibration runs/release/calibration.safetensors --audio $DATA"
     " --report benchmarks/results/build.json --overwrite",
     "parity-formats": "hiresldm parity runs/release/phone --report benchmarks/results/parity.json",
+    "references": "python -m hiresldm.benchmarks.experiments.references runs/release/phone"
+    " benchmarks/results/references.json",
     "search": "hiresldm search --data $DATA --calibration runs/release/calibration.safetensors"
     " --per-class 1 --out runs/release/precision-config.json"
     " --report benchmarks/results/search.json",
+    "nncf": "python -m hiresldm.benchmarks.experiments.nncf_baseline $DATA"
+    " runs/release/calibration.safetensors benchmarks/results/nncf.json",
     "evaluate": "hiresldm evaluate --data $DATA --bundle student=weights/edge --peer all"
     " --metrics all --report benchmarks/results/quality.json",
     "levels": "python -m hiresldm.benchmarks.quality.levels $DATA benchmarks/results/levels.json",

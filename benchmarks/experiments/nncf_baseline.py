@@ -18,7 +18,7 @@ from ...calibration import store
 from ...calibration.layers import quantizable
 from ...calibration.search import descent
 from ...calibration.sensitivity import measure
-from ...calibration.simulation import Layers, model_bytes, uniform
+from ...calibration.simulation import Layers, fp32_bytes, model_bytes, uniform
 from ...calibration.store import Calibration
 from ...core import telemetry
 from ...core.bundle.schemes import BLOCK, Precision
@@ -135,11 +135,15 @@ def main(data: Path, calibration: Path, out: Path) -> None:
     own = descent(model, list(measure(model, captured)))
     ours = min(own, key=lambda layers: abs(model_bytes(model, layers) - sum(ends) / 2))
     size = model_bytes(model, ours)
-    rows = [evaluator("search", ours), evaluator("NNCF", nncf_mix(model, captured, size))]
+    rows = [
+        evaluator("mixed by `search`", ours),
+        evaluator("mixed by NNCF", nncf_mix(model, captured, size)),
+    ]
     restorer, accuracy_aware_size = accuracy_aware(model, captured)
-    rows.append(evaluator.of("NNCF's accuracy control, w8a8", restorer, accuracy_aware_size, {}))
+    rows.append(evaluator.of("w8a8 by NNCF's accuracy control", restorer, accuracy_aware_size, {}))
     command = f"python -m {__spec__.name} $DATA CALIBRATION OUT"
-    result = {"trials": [asdict(row) for row in rows], "command": command}
+    trials = [asdict(row) for row in rows]
+    result = {"chosen": None, "fp32_bytes": fp32_bytes(model), "trials": trials, "command": command}
     report.write(result | {"machine": provenance.machine()}, out)
 
 

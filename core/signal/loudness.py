@@ -5,8 +5,9 @@ makes a gain that depends on the level. Here it lies 50 LU below the loudest blo
 it is for a recording of usual level, so that a louder or softer copy has the same loudness but for
 its own gain, and so the same result.
 
-The K-weighting is applied to the power spectrum of each 400 ms block (Parseval), with the exact
-response of the standard's two filters, so no recursive filter and no state between blocks.
+The K-weighting is applied to the power spectrum of each 100 ms (Parseval), with the exact response
+of the standard's two filters, so no recursive filter and no state; a block of the standard is four
+of them, and every fourth of a block is transformed once.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 
 from ..spec import Array
 
-BLOCK_S, HOP_S = 0.4, 0.1
+HOP_S, BLOCK_HOPS = 0.1, 4
+"""Blocks of the standard begin every hop, and have so many of them."""
 SILENCE_LUFS = -85.0
 """Below this a signal counts as silence and is not amplified; 16-bit dither lies at -93."""
 OFFSET_DB, RELATIVE_GATE_LU = -0.691, -10.0
@@ -43,29 +45,29 @@ class LoudnessMeter:
     """
 
     def __init__(self, rate_hz: int, history_s: float | None = None) -> None:
-        self._rate_hz = rate_hz
-        self._block, self._hop = round(BLOCK_S * rate_hz), round(HOP_S * rate_hz)
+        self._rate_hz, self._hop = rate_hz, round(HOP_S * rate_hz)
         self._pending: Array = np.zeros(0, np.float32)
-        kept = None if history_s is None else round(history_s / HOP_S)
+        kept = None if history_s is None else round(history_s / HOP_S) + BLOCK_HOPS - 1
         self._powers: deque[float] = deque(maxlen=kept)
 
     def add(self, wave: Array) -> None:
         """Take the next samples (n,); any block sizes give the same result."""
         pending = np.concatenate([self._pending, wave])
-        begin = 0
-        while begin + self._block <= len(pending):
-            block = pending[begin : begin + self._block]
-            self._powers.append(weighted_power(block, self._rate_hz))
-            begin += self._hop
-        self._pending = pending[begin:].copy()
+        whole = len(pending) // self._hop * self._hop
+        for begin in range(0, whole, self._hop):
+            hop = pending[begin : begin + self._hop]
+            self._powers.append(weighted_power(hop, self._rate_hz))
+        self._pending = pending[whole:].copy()
 
     def integrated_lufs(self) -> float:
         """Gated loudness so far in LUFS; ungated below 400 ms; -inf for silence."""
-        if self._powers:
-            return _gated(np.array(self._powers))
-        return (
-            _lufs(weighted_power(self._pending, self._rate_hz)) if len(self._pending) else -np.inf
-        )
+        powers = np.array(self._powers)
+        if len(powers) >= BLOCK_HOPS:
+            return _gated(np.convolve(powers, np.full(BLOCK_HOPS, 1 / BLOCK_HOPS), "valid"))
+        rest = weighted_power(self._pending, self._rate_hz) if len(self._pending) else 0.0
+        samples = len(powers) * self._hop + len(self._pending)
+        energy = powers.sum() * self._hop + rest * len(self._pending)
+        return _lufs(energy / max(samples, 1))
 
 
 def gain_to(target_lufs: float, measured_lufs: float) -> float:

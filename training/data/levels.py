@@ -24,9 +24,10 @@ def model_gain(wave: Tensor) -> Tensor:
 
 def integrated_lufs(wave: Tensor) -> Tensor:
     """Loudness (B, 1) of waves (B, N) as `core.loudness` measures it."""
-    block = min(round(loudness.BLOCK_S * RATE_HZ), wave.shape[1])
-    spectrum = torch.fft.rfft(wave.unfold(1, block, round(loudness.HOP_S * RATE_HZ)))
-    power = spectrum.abs().square() @ _weights(block, wave.device) / block**2
+    hop = min(round(loudness.HOP_S * RATE_HZ), wave.shape[1])
+    spectrum = torch.fft.rfft(wave.unfold(1, hop, hop))
+    powers = spectrum.abs().square() @ _weights(hop, wave.device) / hop**2
+    power = powers.unfold(1, min(loudness.BLOCK_HOPS, powers.shape[1]), 1).mean(-1)
     loudest = power.amax(1, keepdim=True)
     heard = power > loudest * 10 ** (loudness.PAUSE_GATE_LU / 10)
     gate = _mean(power, heard) * 10 ** (loudness.RELATIVE_GATE_LU / 10)

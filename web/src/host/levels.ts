@@ -6,7 +6,9 @@
  */
 import { type Bins, RealFourier } from "./fourier.ts";
 
-const BLOCK_S = 0.4, HOP_S = 0.1;
+const HOP_S = 0.1;
+/** Blocks of the standard begin every hop, and have so many of them. */
+const BLOCK_HOPS = 4;
 const SILENCE_LUFS = -85;
 const OFFSET_DB = -0.691;
 const RELATIVE_GATE = 10 ** (-10 / 10), PAUSE_GATE = 10 ** (-50 / 10);
@@ -20,40 +22,38 @@ const FILTERS = [
 
 /** Takes a signal in blocks of any size; what it holds grows by one number per 100 ms. */
 export class LoudnessMeter {
-  private readonly block: number;
   private readonly hop: number;
   private readonly powers: number[] = [];
   private readonly power: (a: Float32Array, b: Float32Array) => readonly [number, number];
   private pending = new Float32Array(0);
 
   constructor(private readonly rateHz: number) {
-    this.block = Math.round(BLOCK_S * rateHz);
     this.hop = Math.round(HOP_S * rateHz);
-    this.power = weightedPowers(this.block, rateHz);
+    this.power = weightedPowers(this.hop, rateHz);
   }
 
   /** Takes the next samples (n,). */
   add(wave: Float32Array): void {
     const all = joined(this.pending, wave);
     let begin = 0;
-    // Two blocks share a transform: an odd one waits.
-    for (; begin + this.hop + this.block <= all.length; begin += 2 * this.hop) {
+    // Two hops share a transform: an odd one waits.
+    for (; begin + 2 * this.hop <= all.length; begin += 2 * this.hop) {
       const next = begin + this.hop;
-      this.powers.push(...this.power(
-        all.subarray(begin, begin + this.block), all.subarray(next, next + this.block)));
+      this.powers.push(...this.power(all.subarray(begin, next), all.subarray(next, next + this.hop)));
     }
     this.pending = all.slice(begin);
   }
 
   /** Gated loudness so far in LUFS; ungated below 400 ms; -Infinity for silence. */
   integratedLufs(): number {
-    const { block, pending } = this;
-    if (pending.length >= block) {
-      const last = pending.subarray(0, block);
-      return gated([...this.powers, this.power(last, last)[0]]);
-    }
-    if (this.powers.length) return gated(this.powers);
-    return pending.length ? lufs(weightedPowers(pending.length, this.rateHz)(pending, pending)[0]) : -Infinity;
+    const { hop, pending } = this;
+    const waits = pending.length >= hop;
+    const last = pending.subarray(0, hop), rest = waits ? pending.subarray(hop) : pending;
+    const powers = waits ? [...this.powers, this.power(last, last)[0]] : this.powers;
+    if (powers.length >= BLOCK_HOPS) return gated(blocks(powers));
+    const beyond = rest.length ? weightedPowers(rest.length, this.rateHz)(rest, rest)[0] : 0;
+    const energy = powers.reduce((sum, power) => sum + power * hop, beyond * rest.length);
+    return lufs(energy / Math.max(powers.length * hop + rest.length, 1));
   }
 }
 
@@ -89,6 +89,12 @@ function square([b0, b1, b2]: readonly [number, number, number], w: number): num
   const re = b0 + b1 * Math.cos(w) + b2 * Math.cos(2 * w);
   const im = b1 * Math.sin(w) + b2 * Math.sin(2 * w);
   return re * re + im * im;
+}
+
+/** Powers of the blocks of hops of these powers. */
+function blocks(powers: readonly number[]): number[] {
+  const count = powers.length - BLOCK_HOPS + 1;
+  return Array.from({ length: count }, (_, first) => mean(powers.slice(first, first + BLOCK_HOPS)));
 }
 
 function gated(powers: readonly number[]): number {
