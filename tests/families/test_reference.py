@@ -17,7 +17,7 @@ from hiresldm.families.hiresldm import frontend, torch_frontend
 from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
 from hiresldm.families.hiresldm.components import components
 from hiresldm.families.hiresldm.config import BASE, EDGE, REVISION, ModelConfig, named
-from hiresldm.families.hiresldm.layers import dead_zone, gain
+from hiresldm.families.hiresldm.layers import dead_zone, gain, softplus
 from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
@@ -58,6 +58,14 @@ def test_gains_near_one_are_drawn_to_one_and_others_are_left(dtype: torch.dtype)
     assert torch.all(torch.abs(drawn - 1) <= torch.abs(gains - 1)) and torch.all(drawn.diff() >= 0)
     assert torch.abs(drawn[2:5] - 1).max() < 2e-3
     assert torch.abs(drawn - gains)[[0, 5, 6]].max() < 0.01
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 3e-6), (torch.float16, 4e-3)])
+def test_a_softplus_is_exact_where_it_is_small(dtype: torch.dtype, tolerance: float):
+    """In fp16, where phones compute, 1 + a small number is 1, whose logarithm is nothing."""
+    raw = torch.linspace(-9, 9, 1001).to(dtype)
+    wanted = torch.nn.functional.softplus(raw.double())
+    assert ((softplus(raw).double() - wanted).abs() / wanted).max() < tolerance
 
 
 def test_weights_of_another_revision_are_refused_in_one_sentence(
