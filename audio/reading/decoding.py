@@ -41,8 +41,8 @@ MOST_CHANNELS = 512
 """As many as FFmpeg knows of."""
 _MOST_CONVERTED = 64
 """As many channels as FFmpeg converts; files that hold more are PCM, of one kind throughout."""
-_MOST_PLANES = 8
-"""As many arrays as PyAV makes of one frame without the danger of a crash."""
+_MOST_PLANES = 7
+"""As many as PyAV counts: it looks for one that is none, where a frame has room for 8."""
 _NAMED_FAULTS = {
     av.error.InvalidDataError: "it is no audio of a known format",
     av.error.ArgumentError: "it is no audio of a known format",
@@ -130,8 +130,8 @@ class Decoder:
 
     def _waves(self) -> Iterator[Array]:
         converter, made_for = None, None
-        for frame in self._frames():
-            if made_for is None:
+        for number, frame in enumerate(self._frames()):
+            if number == 0:
                 self.begins_s = max(0.0, frame.time or 0.0)
             if self._is_plain(frame):
                 converter = None
@@ -163,7 +163,7 @@ class Decoder:
         return np.asarray(frame.to_ndarray().reshape(-1, self.channels), np.float32)
 
     def _converter(self) -> AudioResampler:
-        # Channels side by side: with a plane for each, more than 8 of them can crash PyAV.
+        # Channels side by side: with a plane for each, PyAV can crash.
         return AudioResampler("flt", self._layout, self.sample_rate_hz)
 
     def _frames(self) -> Iterator[AudioFrame]:
