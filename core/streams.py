@@ -75,10 +75,15 @@ class Restoration:
 
     def _restored(self, windows: Iterable[Window]) -> Iterator[Array]:
         made = self._workers.map(self._channel, self._channels_of(windows))
-        for columns in zip(*[made] * self._channels, strict=True):
-            window = columns[0][0]
-            joined = self._joiner.join(window, np.stack([c for _, c in columns], axis=1))
-            yield self._mixed(window, joined)
+        for window, first in made:
+            columns = np.empty((len(first), self._channels), np.float32)
+            columns[:, 0] = first
+            for channel in range(1, self._channels):
+                columns[:, channel] = next(made)[1]
+            finished = self._mixed(window, self._joiner.join(window, columns))
+            del window, first, columns  # of many channels they are the most of what is held
+            yield finished
+            del finished
 
     def _channels_of(self, windows: Iterable[Window]) -> Iterator[tuple[Window, int, np.float32]]:
         for window in windows:
