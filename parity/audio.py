@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -97,16 +97,17 @@ class AudioEvaluator:
 
     def _means(self, restored: Mapping[str, Array]) -> dict[str, float]:
         """Mean over waves of each metric of the budget that this installation can measure."""
-        rows = [self._scores(wave) for wave in restored.values()]
+        chosen = [one for one in scores.choose(_SCORERS, referenced=True) if _installed(one)]
+        rows = [self._scores(wave, chosen) for wave in restored.values()]
         measured = [metric for metric in _HIGHER_IS_BETTER if metric in rows[0]]
         return {metric: float(np.mean([row[metric] for row in rows])) for metric in measured}
 
-    def _scores(self, wave: Array) -> dict[str, float]:
+    def _scores(self, wave: Array, chosen: Sequence[scores.Scorer]) -> dict[str, float]:
         known = hashlib.sha256(wave.tobytes()).digest()
         if known not in self._scored:
             clean = inputs.speech()[inputs.CLEAN]
             pair = Pair("speech", ("speech",), "speech", "", RATE_HZ / 2, clean, clean)
-            self._scored[known] = scores.score(pair, wave, _scorers())
+            self._scored[known] = scores.score(pair, wave, chosen)
         return self._scored[known]
 
     def expected(self, enumerated_frames: tuple[int, ...], *, every: bool) -> dict[str, Array]:
@@ -126,10 +127,6 @@ class AudioEvaluator:
         # Compared at the rate of what was given, whatever the model's own is.
         restored = partial(restorer, sample_rate_hz=RATE_HZ, keep_rate=True)
         return {kind: tried(restored, waves[kind]) for kind in kinds}
-
-
-def _scorers() -> list[scores.Scorer]:
-    return [one for one in scores.choose(_SCORERS, referenced=True) if _installed(one)]
 
 
 def _installed(scorer: scores.Scorer) -> bool:

@@ -141,11 +141,11 @@ class Decoder:
             if converter is None or kind != made_for:
                 converter, made_for = self._converter(), kind
             try:
-                yield from map(self._wave, converter.resample(frame))
+                yield from (_scaled(one, self.channels) for one in converter.resample(frame))
             except av.FFmpegError:  # a rate of zero, and what else a damaged frame may claim
                 self.damaged, converter = self.damaged + 1, None
         if converter is not None:
-            yield from map(self._wave, converter.resample(None))
+            yield from (_scaled(one, self.channels) for one in converter.resample(None))
 
     def _is_plain(self, frame: AudioFrame) -> bool:
         """Whether nothing but scaling is wanting; files joined end to end may change on the way.
@@ -157,10 +157,6 @@ class Decoder:
         kind, own = (frame.layout.name, frame.sample_rate), (self._layout, self.sample_rate_hz)
         fits = self.channels <= _MOST_PLANES or not frame.format.is_planar
         return fits and kind == own and frame.format.name in format_dtypes
-
-    def _wave(self, frame: AudioFrame) -> Array:
-        """(n, channels)."""
-        return np.asarray(frame.to_ndarray().reshape(-1, self.channels), np.float32)
 
     def _converter(self) -> AudioResampler:
         # Channels side by side: with a plane for each, PyAV can crash.

@@ -108,7 +108,7 @@ def softplus(raw: Tensor) -> Tensor:
     """log(1 + exp(raw)), of operators that every engine computes many values at a time of.
 
     Of a small y, fp16 takes 1 + y for 1, and its logarithm for nothing; so log(1 + y) is summed up,
-    as 2 artanh(y / (2 + y)), to 1.5e-6 of itself.
+    as 2 artanh(y / (2 + y)), to 2e-6 of itself.
     """
     small = torch.exp(-torch.abs(raw))
     ratio = small / (2 + small)

@@ -178,7 +178,7 @@ def test_the_verb_measures_the_embedded_model(
     noisy_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "bench.json"
-    options = ["--threads", "1", "--steps", "1", "--runs", "1", "--seconds", "2", "--profile"]
+    options = ["--threads", "1", "--steps", "1", "--runs", "2", "--seconds", "2", "--profile"]
     page = tmp_path / "bench.html"
     options += ["--durations", "1,2", "--html", str(page)]
     with pytest.raises(SystemExit) as stop:
@@ -191,9 +191,10 @@ def test_the_verb_measures_the_embedded_model(
     assert (row["threads"], row["steps"], row["audio_s"]) == (1, 1, 2.0)
     assert row["ratio"]["median"] == 1.0 and 0 < row["bytes"] < result["model"]["bytes"]
     assert all(component["median"] > 0 for component in row["components"].values())
-    # Each by processes of its own: on a busy machine one may overtake the other.
-    startup = {name: taken["median"] for name, taken in result["startup"].items()}
-    assert min(startup["load_s"], startup["first_s"]) > 0.1
+    # The model is read after everything that `--version` does. The faster of two processes is
+    # meant: on a busy machine one that does less may be overtaken.
+    startup = {name: min(taken["raw"]) for name, taken in result["startup"].items()}
+    assert 0.1 < startup["load_s"] < startup["first_s"]
     assert 0 < result["latency"]["p50_ms"] <= result["latency"]["p99_ms"]
     assert [one["audio_s"] for one in result["scaling"]["rows"]] == [1, 2]
     profiled = result["profile"]["rows"]

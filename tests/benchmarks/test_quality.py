@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+from command_line import Run
 
 from hiresldm.benchmarks.quality import evaluation as quality
 from hiresldm.benchmarks.quality import per_speaker
@@ -28,7 +29,6 @@ from hiresldm.benchmarks.quality.testset import (
     Pair,
     pairs,
 )
-from hiresldm.cli.main import main
 from hiresldm.core.errors import ToolkitError, UsageError
 from hiresldm.core.signal.metrics import band_limited, si_sdr_db
 from hiresldm.core.spec import Array
@@ -254,15 +254,13 @@ def test_speakers_who_lose_are_told_apart_from_those_who_gain() -> None:
     assert per_speaker.rows([{**one, "estoi": None} for one in clips]) == []
 
 
-def test_the_verb_scores_the_embedded_model(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_verb_scores_the_embedded_model(folder: Path, tmp_path: Path, hiresldm: Run) -> None:
     out = tmp_path / "result.json"
     options = ["--per-class", "1", "--seed", "2", "--steps", "1", "--threads", "1"]
     options += ["--metrics", "lsd,estoi"]
-    code, printed = _run(capsys, "--data", folder, *options, "--report", out, "--json")
-    result = json.loads(printed)
-    assert code == 0
+    done = hiresldm("evaluate", "--data", folder, *options, "--report", out, "--json")
+    result = json.loads(done.out)
+    assert done.code == 0
     assert result == json.loads(out.read_text())
     assert list(tmp_path.iterdir()) == [out]
     assert result["command"] == (
@@ -299,29 +297,20 @@ def test_parallel_scores_are_those_of_one_process(folder: Path) -> None:
 
 
 def test_faults_are_told_before_any_work(
-    folder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hiresldm: Run
 ) -> None:
-    assert _run(capsys, "--data", folder, "--report", tmp_path / "no" / "r.json")[0] == 2
-    assert _run(capsys, "--data", folder, "--steps", 3)[0] == 2
-    assert _run(capsys, "--data", folder, "--split", "nothing")[0] == 2
+    given = ("evaluate", "--data", folder)
+    assert hiresldm(*given, "--report", tmp_path / "no" / "r.json").code == 2
+    assert hiresldm(*given, "--steps", 3).code == 2
+    assert hiresldm(*given, "--split", "nothing").code == 2
     monkeypatch.setitem(sys.modules, "pesq", None)
-    with pytest.raises(SystemExit) as stop:
-        main(["evaluate", "--data", str(folder)])
-    assert stop.value.code == 5
-    assert "needs pesq; install with: pip install 'hiresldm[quality]'" in capsys.readouterr().err
+    done = hiresldm(*given)
+    assert done.code == 5
+    assert "needs pesq; install with: pip install 'hiresldm[quality]'" in done.err
 
 
 def _pair(clean: Array, bandwidth_hz: float) -> Pair:
     return Pair("noise", ("noise",), "x", "s", bandwidth_hz, clean, clean, "en")
-
-
-def _run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
-    with pytest.raises(SystemExit) as stop:
-        main(["evaluate", *map(str, arguments)])
-    return int(stop.value.code or 0), capsys.readouterr().out
 
 
 def _row(result: dict[str, Any], system: str, kind: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from tiny import TINY
+from tiny import TINY, untrained
 
 from hiresldm.benchmarks.quality import cases, steps
 from hiresldm.benchmarks.quality.cases import seeded, student_cases, teacher_cases
@@ -23,7 +23,6 @@ from hiresldm.core.spec import Array, Arrays
 from hiresldm.distill.shortcut import COMPONENT, TwoTimeDenoiser
 from hiresldm.families.checkpoints import load, save_component
 from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
-from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer
 from hiresldm.training.data.kinds import KINDS
 
@@ -122,10 +121,7 @@ def test_a_seed_that_fails_is_counted(noisy: Array):
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small untrained student of two times."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("tiny")
-    for name, component in Model(TINY).named_children():
-        save_component(component, TINY, folder / f"{name}.safetensors", torch.float32)
+    folder = untrained(tmp_path_factory.mktemp("tiny"), torch.float32)
     save_component(TwoTimeDenoiser(TINY), TINY, folder / f"{COMPONENT}.safetensors", torch.float32)
     return folder
 

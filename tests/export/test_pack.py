@@ -10,16 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from tiny import TINY
+from tiny import untrained
 
 from hiresldm.cli.main import main
 from hiresldm.core.bundle import manifest as bundles
 from hiresldm.core.signal import noise
 from hiresldm.export.pack import note
 from hiresldm.export.pack.device import NOTE, PLATFORMS
-from hiresldm.families.checkpoints import save_component
-from hiresldm.families.hiresldm.model import Model
 from hiresldm.parity import golden
 from hiresldm.parity.rows import PIPELINE
 
@@ -30,18 +27,11 @@ FORMATS = {"ios": "coreml", "android": "ort"}
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small untrained model in both formats of phones."""
-    folder = tiny_weights(tmp_path_factory.mktemp("tiny"))
+    folder = untrained(tmp_path_factory.mktemp("tiny"))
     out = folder / "bundle"
     words = ["--formats", "ort,coreml", "--precisions", "fp16", "--quiet"]
     assert run("build", out, "--weights", folder, *words) == 0
     return out
-
-
-def tiny_weights(folder: Path) -> Path:
-    torch.manual_seed(0)
-    for name, component in Model(TINY).named_children():
-        save_component(component, TINY, folder / f"{name}.safetensors", torch.float16)
-    return folder
 
 
 def run(*words: object) -> int:
@@ -97,7 +87,7 @@ def test_vectors_are_the_golden_ones_and_the_note_tells_of_this_bundle(
 
 @pytest.mark.nightly(reason="a build for ExecuTorch")
 def test_a_bundle_for_executorch_is_packed_for_either(tmp_path: Path) -> None:
-    weights, bundle = tiny_weights(tmp_path), tmp_path / "bundle"
+    weights, bundle = untrained(tmp_path), tmp_path / "bundle"
     words = ["--formats", "executorch", "--precisions", "int8", "--quiet"]
     assert run("build", bundle, "--weights", weights, *words) == 0
     for platform in PLATFORMS:

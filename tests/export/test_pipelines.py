@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import torch
-from tiny import TINY
+from tiny import untrained
 
 from hiresldm import families
 from hiresldm.cli.main import main
@@ -15,9 +14,7 @@ from hiresldm.core.bundle import manifest as bundles
 from hiresldm.core.errors import UsageError
 from hiresldm.core.signal.metrics import snr_db
 from hiresldm.core.spec import Array
-from hiresldm.families.checkpoints import save_component
 from hiresldm.families.hiresldm import components as declared
-from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes.restorer import Restorer
 
 RATE_HZ = 48_000
@@ -26,11 +23,7 @@ RATE_HZ = 48_000
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The components of a small untrained model."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("tiny")
-    for name, component in Model(TINY).named_children():
-        save_component(component, TINY, folder / f"{name}.safetensors", torch.float16)
-    return folder
+    return untrained(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def test_gains_near_one_are_drawn_to_one_and_others_are_left(dtype: torch.dtype)
     assert torch.abs(drawn - gains)[[0, 5, 6]].max() < 0.01
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 3e-6), (torch.float16, 4e-3)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-6), (torch.float16, 4e-3)])
 def test_a_softplus_is_exact_where_it_is_small(dtype: torch.dtype, tolerance: float):
     """In fp16, where phones compute, 1 + a small number is 1, whose logarithm is nothing."""
     raw = torch.linspace(-9, 9, 1001).to(dtype)

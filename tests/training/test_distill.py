@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 from safetensors import safe_open
-from tiny import TINY
+from tiny import TINY, untrained
 from torch import Tensor, nn
 
 from hiresldm.cli.main import main
@@ -22,7 +22,7 @@ from hiresldm.distill.consistency import pairs_of_times
 from hiresldm.distill.losses import consistency_loss, diffused, shortcut_loss
 from hiresldm.distill.run import Job, Method, distill
 from hiresldm.distill.shortcut import OnGrid, TwoTimeDenoiser, jumps
-from hiresldm.families.checkpoints import load, save_component
+from hiresldm.families.checkpoints import load
 from hiresldm.families.hiresldm.model import Model
 from hiresldm.training import loop
 from hiresldm.training.data.prepared import prepare
@@ -206,12 +206,9 @@ def data(tmp_path_factory: pytest.TempPathFactory, speech: np.ndarray) -> Path:
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
     """The run folder of an untrained tiny model."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("teacher")
+    folder = untrained(tmp_path_factory.mktemp("teacher"), torch.float32)
     for split in ("train", "valid"):
         prepare(data, split, folder / "cache" / split, speeds=(1.0,), variants=0)
-    for name, component in Model(TINY).named_children():
-        save_component(component, TINY, folder / f"{name}.safetensors", torch.float32)
     return folder
 
 
