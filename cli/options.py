@@ -46,6 +46,12 @@ Strength = Annotated[
 Mono = Annotated[bool, typer.Option("--mono", help="Make one channel of all.")]
 SpeechFolder = Annotated[Path, typer.Option(help="Folder of speech, or of manifests.")]
 AudioFolder = Annotated[Path, typer.Option(help="Folder of audio, or of manifests.")]
+TrainingData = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="Folder of audio, or of manifests.", show_default="what --cache holds"
+    ),
+]
 Split = Annotated[str, typer.Option(help="Part of the data: train, valid or test.")]
 PerClass = Annotated[int, typer.Option(min=1, help="Clips of each kind of damage.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of clips, damage and noise.")]

@@ -25,7 +25,7 @@ from ..training.data.chain import Chain
 from ..training.discriminator import size_for
 from ..training.loop import Schedule, State, Trainer
 from ..training.polish import PolishStage
-from ..training.run import fill, sounds_of
+from ..training.run import chain_of, fill
 from ..training.stages import Stage
 from .check import Check, check
 from .consistency import ConsistencyStage
@@ -63,7 +63,8 @@ class Job:
 
     method: Method
     teacher: Path
-    data: Path
+    data: Path | None
+    """Folder of speech; None where the cache holds it prepared."""
     out: Path
     minutes: float
     learning_rate: float | None = None
@@ -147,7 +148,7 @@ def _prepare(job: Job, *, resume: bool) -> None:
 
 
 def _chain(job: Job, split: str, device: torch.device) -> Chain:
-    return Chain(sounds_of(job.data, split, _cache(job), device), seed=job.seed)
+    return chain_of(job.data, split, _cache(job), device, seed=job.seed)
 
 
 def _cache(job: Job) -> Path:

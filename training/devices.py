@@ -53,6 +53,11 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
+def local_count() -> int:
+    """How many processes of this training run on this machine, as torchrun tells it."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
 @contextmanager
 def processes(device: torch.device) -> Iterator[None]:
     """The group of processes that torchrun started, if it did."""

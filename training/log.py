@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from . import devices, optimizer
-from .data.prepared import read_index
+from .data.prepared import folders, read_index, shards_of
 from .stages import Stage
 
 if TYPE_CHECKING:
@@ -33,12 +33,14 @@ def earlier(folder: Path | None) -> list[Record]:
 
 def begun(job: Job, stage: Stage, device: torch.device, *, resumed: bool) -> Record:
     """All that is known of a run before its first step, and the runs before it."""
-    index = read_index((job.cache or job.out / "cache") / "train")
+    first = folders(job.cache or job.out / "cache", "train")[0]
+    index = read_index(first)
     about = {
         "stage": job.stage,
         "command": job.command,
         "date": date.today().isoformat(),
         "processes": devices.count(),
+        "shards": shards_of(first),
         "components": list(stage.components),
         "parameters": {
             n: sum(p.numel() for p in m.parameters()) for n, m in stage.components.items()

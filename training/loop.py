@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,10 +106,10 @@ class Trainer:
         self.state.precision = self.state.precision or self._faster_precision()
         total_s = 60 * self.schedule.minutes
         columns = (TextColumn("step {task.fields[step]} loss {task.fields[loss]:.4f}"), BarColumn())
-        hidden = quiet or devices.rank() > 0
+        first = devices.rank() == 0
         with (
-            SummaryWriter(str(self.own / "log")) as log,
-            Progress(*columns, TimeRemainingColumn(), disable=hidden) as progress,
+            SummaryWriter(str(self.own / "log")) if first else nullcontext() as log,
+            Progress(*columns, TimeRemainingColumn(), disable=quiet or not first) as progress,
         ):
             bar = progress.add_task("", total=total_s, step=0, loss=math.nan)
             saved_s = self.state.trained_s
@@ -123,8 +124,8 @@ class Trainer:
         self.save()
         return self.state
 
-    def step(self, log: SummaryWriter) -> None:
-        """One update from inputs that the seed and the step number decide."""
+    def step(self, log: SummaryWriter | None) -> None:
+        """One update from inputs that the seed and the step number decide; None logs no scalars."""
         began, state = time.monotonic(), self.state
         losses = self._computed(self._feed.take(state.step))
         self._feed.prepare(state.step + 1)
@@ -176,15 +177,16 @@ class Trainer:
         self.module.load_state_dict(own)
         return total / VALIDATED
 
-    def _log(self, losses: Losses, log: SummaryWriter) -> None:
+    def _log(self, losses: Losses, log: SummaryWriter | None) -> None:
         self._since.append(losses)
         if self.state.step % LOG_EVERY:
             return
         names = self._since[0]
         means = {n: float(torch.stack([one[n] for one in self._since]).mean()) for n in names}
         self._since.clear()
-        for name, value in means.items():
-            log.add_scalar(name, value, self.state.step)
+        if log:
+            for name, value in means.items():
+                log.add_scalar(name, value, self.state.step)
         self.state.curve.append((self.state.step, means))
 
     def save(self) -> None:

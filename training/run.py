@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache as remembered
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -17,10 +19,9 @@ from ..families.hiresldm.components import NAMES
 from ..families.hiresldm.config import ModelConfig
 from ..families.hiresldm.model import Model
 from . import devices, log
+from .data import prepared
 from .data.bank import Sounds
-from .data.chain import FILLED, Chain
-from .data.material import SPEEDS
-from .data.prepared import INDEX, open_prepared, origin, prepare, read_index
+from .data.chain import FILLED, Chain, ShardedChain
 from .discriminator import size_for
 from .loop import Schedule, State, Trainer
 from .polish import POLISHED, PolishStage
@@ -35,8 +36,6 @@ NEEDED = {
 }
 """Components that a stage needs trained already."""
 BATCHES = {"recovery": 24, "autoencoder": 24, "denoiser": 48, "polish": 12}
-CODED = 2
-"""Codecs that half of the clips are heard through, each another time."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,8 @@ class Job:
     """What `hiresldm train` was asked to do."""
 
     stage: str
-    data: Path
+    data: Path | None
+    """Folder of speech; None where `cache` holds it prepared."""
     out: Path
     config: ModelConfig
     minutes: float
@@ -103,34 +103,69 @@ def stage_of(job: Job, model: Model, device: torch.device) -> Stage:
     return makers[job.stage]()
 
 
-def fill(cache: Path, data: Path) -> None:
-    """Prepare what `cache` does not hold yet; the first process does, the others wait for it.
+def fill(cache: Path, data: Path | None) -> None:
+    """Prepare the speech of a cache that holds none; the first process does, the others wait.
 
-    Raises `UsageError` where `data` holds no speech to train on; validation speech may be missing.
+    Raises `UsageError` where `data` holds no speech to train on.
     """
-    if devices.rank() == 0:
-        if not (cache / "train" / INDEX).exists():
-            prepare(data, "train", cache / "train", speeds=SPEEDS, variants=CODED)
-        if not (cache / "valid" / INDEX).exists():
-            with suppress(UsageError):
-                prepare(data, "valid", cache / "valid", speeds=(1.0,), variants=0)
+    if devices.rank() == 0 and data and not prepared.folders(cache, "train"):
+        prepared.fill(data, cache)
     devices.wait()
 
 
-def sounds_of(data: Path, split: str, cache: Path, device: torch.device) -> Sounds:
-    """Prepared speech of a split; raises `UsageError` where there is none, or of other data."""
-    folder = cache / split
-    if not (folder / INDEX).exists():
-        raise UsageError(f"{data}: no {split} speech; give a folder of audio or of manifests")
-    if read_index(folder)["origin"] != origin(data, split):
-        raise UsageError(f"{folder} was prepared from other data than {data}; name another --cache")
-    return Sounds(open_prepared(folder), device)
+def chain_of(
+    data: Path | None, split: str, cache: Path, device: torch.device, *, seed: int
+) -> Chain:
+    """Batches of this process from the prepared speech of a split.
+
+    Raises `UsageError` where there is none, where it is of other data than `data`, and where
+    there are fewer shards than processes.
+    """
+    folders = prepared.folders(cache, split)
+    if not folders:
+        raise UsageError(
+            f"{data or cache}: no {split} speech; give --data, a folder of audio or of manifests"
+        )
+    if data and prepared.read_index(folders[0])["origin"] != prepared.origin(data, split):
+        raise UsageError(
+            f"{folders[0]} was prepared from other data than {data}; name another --cache"
+        )
+    # Files are held against their hashes once, however often a shard has its turn.
+    opened = remembered(prepared.open_prepared)
+
+    def sounds(folder: Path) -> Sounds:
+        return Sounds(opened(folder), device)
+
+    shards = [partial(sounds, folder) for folder in _dealt(folders)]
+    return ShardedChain(shards, seed=seed, rank=devices.rank())
+
+
+def _dealt(folders: Sequence[Path]) -> Sequence[Path]:
+    """Those shards that fall to this process.
+
+    Where all of them lie here, all processes deal them among themselves; where a machine has but
+    some, as its own processes do. What is not divided is everyone's.
+    """
+    there_are = prepared.shards_of(folders[0])
+    if there_are == 1:
+        return folders
+    everywhere = len(folders) == there_are
+    if not everywhere and devices.count() == devices.local_count():
+        raise UsageError(
+            f"{folders[0].parent}: holds {len(folders)} of {there_are} shards; prepare the others"
+        )
+    place = devices.rank() if everywhere else devices.local_rank()
+    count = devices.count() if everywhere else devices.local_count()
+    if len(folders) < count:
+        raise UsageError(
+            f"{folders[0].parent}: {len(folders)} shards are too few for {count} processes; "
+            "prepare the data with more --shards"
+        )
+    return folders[place::count]
 
 
 def _chain(job: Job, split: str, device: torch.device) -> Chain:
-    return Chain(
-        sounds_of(job.data, split, _cache(job), device), seed=job.seed, rank=devices.rank()
-    )
+    return chain_of(job.data, split, _cache(job), device, seed=job.seed)
 
 
 def _cache(job: Job) -> Path:
@@ -139,7 +174,7 @@ def _cache(job: Job) -> Path:
 
 def _valid(job: Job, device: torch.device) -> Chain | None:
     """Validation speech for the process that saves, where the data has any."""
-    if devices.rank() or not (_cache(job) / "valid" / INDEX).exists():
+    if devices.rank() or not prepared.folders(_cache(job), "valid"):
         return None
     return _chain(job, "valid", device)
 

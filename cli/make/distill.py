@@ -41,9 +41,9 @@ LearningRate = Annotated[float | None, typer.Option(min=1e-6, show_default="the 
 
 def distill(
     teacher: Teacher,
-    data: options.AudioFolder,
     out: Out,
     named: MethodArgument = None,
+    data: options.TrainingData = None,
     method: MethodOption = None,
     minutes: Minutes = 10.0,
     cache: Cache = None,

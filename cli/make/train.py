@@ -45,8 +45,8 @@ Components = Annotated[
 def train(
     context: typer.Context,
     stage: Stage,
-    data: options.AudioFolder,
     out: Out,
+    data: options.TrainingData = None,
     config: Config = "edge",
     minutes: Minutes = 30.0,
     init: Init = None,
@@ -62,7 +62,8 @@ def train(
 ) -> None:
     """Train one stage of the model: recovery, autoencoder, denoiser, then a polish of all.
 
-    On several GPUs or machines: torchrun --nproc-per-node N -m hiresldm train ...
+    On several GPUs or machines: torchrun --nproc-per-node N -m hiresldm train ..., best from a
+    --cache in shards (see prepare).
     """
     from ...families.hiresldm.config import named
     from ...training.polish import POLISHED

@@ -109,7 +109,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(data, tmp_path, capsys):
 
 
 def test_a_missing_package_is_told_with_what_to_install(data, tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "hiresldm.training.data.material", None)
+    monkeypatch.setitem(sys.modules, "hiresldm.training.data.prepared", None)
     with pytest.raises(SystemExit) as end:
         main(["prepare", str(data), str(tmp_path / "cache")])
     assert end.value.code == 5

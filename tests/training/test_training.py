@@ -189,11 +189,11 @@ def test_what_a_discriminator_corrects_is_as_large_as_it_may_be(sounds: Sounds):
     assert 0.02 < change < 3.0
 
 
-def test_two_processes_learn_as_one_with_twice_the_batch(data: Path, cache: Path, tmp_path: Path):
+def test_two_processes_learn_as_one_with_twice_the_batch(cache: Path, tmp_path: Path):
     """Each draws its own half; they end where one ends that draws both."""
     script = (sys.executable, "-P", "-m", "torch.distributed.run", "--nproc-per-node", "2")
     worker = Path(__file__).with_name("two_processes.py")
-    command = [*script, str(worker), str(data), str(cache), str(tmp_path)]
+    command = [*script, str(worker), str(cache), str(tmp_path)]
     # The script imports what the tests share.
     paths = os.pathsep.join([str(worker.parents[1]), os.environ.get("PYTHONPATH", "")])
     env = os.environ | {"PYTHONPATH": paths}

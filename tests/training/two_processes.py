@@ -9,9 +9,10 @@ from torch.utils.tensorboard import SummaryWriter
 
 from hiresldm.families.hiresldm.model import Model
 from hiresldm.training import devices
+from hiresldm.training.data.bank import Sounds
 from hiresldm.training.data.chain import Chain
+from hiresldm.training.data.prepared import open_prepared
 from hiresldm.training.loop import Schedule, Trainer
-from hiresldm.training.run import sounds_of
 from hiresldm.training.stages import Inputs, RecoveryStage
 
 STEPS, BATCH = 3, 2
@@ -40,7 +41,7 @@ def trained(stage: RecoveryStage, chain: Chain, out: Path) -> dict[str, torch.Te
     return dict(made.module.state_dict())
 
 
-def main(data: Path, cache: Path, out: Path) -> None:
+def main(cache: Path, out: Path) -> None:
     """Train together, then alone."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -53,7 +54,7 @@ def main(data: Path, cache: Path, out: Path) -> None:
         return made
 
     with devices.processes(device):
-        sounds, rank = sounds_of(data, "train", cache, device), devices.rank()
+        sounds, rank = Sounds(open_prepared(cache / "train")), devices.rank()
         stage = RecoveryStage(model(), batch=BATCH, seconds=0.5)
         torch.save(trained(stage, Chain(sounds, rank=rank), out / str(rank)), out / f"{rank}.pt")
     if rank == 0:

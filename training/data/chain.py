@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,6 +22,9 @@ FILLED = 7 / 8
 """Share of a crop that has to be clip rather than the silence after it."""
 REMEMBERED = 12
 """Batches that are heard again, mixed, at other levels: damage costs as much as a step does."""
+
+TURN = 500
+"""Steps after which a process goes on to the next of its shards."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,29 @@ class Chain:
         loud, soft = draw.uniform(rows, -3, 25), draw.uniform(rows, 15, 45)
         snr_db = torch.where(draw.coin(rows, 0.2) > 0, soft, loud)
         return self.noises.draw(rows, count, draw) * 10 ** (-snr_db / 20)
+
+
+class ShardedChain(Chain):
+    """A chain over shards in turn, `TURN` steps each, so that only one lies on the device.
+
+    Like any other it is decided by the seed and the step: the batches that one of the first steps
+    of a turn mixes anew are of its own shard.
+    """
+
+    def __init__(
+        self, shards: Sequence[Callable[[], Sounds]], *, seed: int = 0, rank: int = 0
+    ) -> None:
+        super().__init__(shards[0](), seed=seed, rank=rank)
+        self.shards, self.number = shards, 0
+
+    def batch(self, step: int, size: int, samples: int, *, least_hz: float = 0.0) -> Batch:
+        """As `Chain.batch`, from the shard whose turn it is."""
+        number = step // TURN % len(self.shards)
+        if number != self.number:
+            self.number, self.sounds = number, self.shards[number]()
+            self.noises = Noises(self.sounds)
+            self.fresh.cache_clear()
+        return super().batch(step, size, samples, least_hz=least_hz)
 
 
 def _mixed(first: Batch, second: Batch, order: Tensor, half: int) -> Batch:

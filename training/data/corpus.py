@@ -31,7 +31,23 @@ class Recording:
     """Where the recording is from, as its manifest says."""
 
 
-def speech(root: Path, split: str) -> tuple[Recording, ...]:
+@dataclass(frozen=True)
+class Shard:
+    """Every `count`-th speaker of a split, and every `count`-th of its noises, from `number` on."""
+
+    number: int = 0
+    count: int = 1
+
+    @property
+    def suffix(self) -> str:
+        """What its folder's name ends in: nothing where it is all there is."""
+        return f"-{self.number:05d}-of-{self.count:05d}" if self.count > 1 else ""
+
+
+WHOLE = Shard()
+
+
+def speech(root: Path, split: str, shard: Shard = WHOLE) -> tuple[Recording, ...]:
     """Clean speech of a split: `clean*/manifest.csv` below `root`, or every audio file below it.
 
     A bare folder has no splits: each 20th file is `valid`, each 20th `test`, the rest `train`, and
@@ -43,12 +59,16 @@ def speech(root: Path, split: str) -> tuple[Recording, ...]:
         found = [_bare(p) for i, p in enumerate(files) if _bare_split(i) == split]
     if not found:
         raise UsageError(f"{root}: no {split} speech; give a folder of audio or of manifests")
-    return tuple(found)
+    voices = sorted({recording.speaker for recording in found})
+    if len(voices) < shard.count:
+        raise UsageError(f"{root}: {len(voices)} {split} speakers do not fill {shard.count} shards")
+    own = set(voices[shard.number :: shard.count])
+    return tuple(recording for recording in found if recording.speaker in own)
 
 
-def noises(root: Path, split: str) -> tuple[Recording, ...]:
+def noises(root: Path, split: str, shard: Shard = WHOLE) -> tuple[Recording, ...]:
     """Noise recordings of a split, empty where the folder has none."""
-    return tuple(_listed(root, split, "noise"))
+    return tuple(_listed(root, split, "noise"))[shard.number :: shard.count]
 
 
 def rooms(root: Path, split: str) -> tuple[Recording, ...]:

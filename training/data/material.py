@@ -94,12 +94,18 @@ class Material:
     coded: tuple[Coded, ...] = ()
 
 
-def assemble(data: Path, split: str, *, speeds: Sequence[float] = (1.0,)) -> Material:
+def assemble(
+    data: Path,
+    split: str,
+    *,
+    speeds: Sequence[float] = (1.0,),
+    shard: corpus.Shard = corpus.WHOLE,
+) -> Material:
     """Read a split of `data`; raises `UsageError` where it holds no speech of a second or more."""
     voices: dict[str, list[corpus.Recording]] = {}
-    for recording in corpus.speech(data, split):
+    for recording in corpus.speech(data, split, shard):
         voices.setdefault(recording.speaker, []).append(recording)
-    noises = corpus.noises(data, split)
+    noises = corpus.noises(data, split, shard)
     faster = NOISE_SPEEDS if len(speeds) > 1 else (1.0,)
     spoken = _all(partial(_voice, speeds=speeds), list(voices.values()))
     heard = _all(partial(_noise, speeds=faster), noises)

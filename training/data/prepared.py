@@ -1,4 +1,7 @@
-"""Material prepared once, by `hiresldm prepare`, in a folder with a hash of every file."""
+"""Material prepared once, by `hiresldm prepare`: folders with a hash of every file.
+
+A split is one folder of its name, or shards of it: `train-00000-of-00008` and so on.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,21 +19,51 @@ import numpy as np
 from ...core.bundle.manifest import sha256_of
 from ...core.errors import IntegrityError, UsageError
 from . import corpus, rooms
-from .material import Clips, Coded, Material, Speech, assemble, encode
+from .material import SPEEDS, Clips, Coded, Material, Speech, assemble, encode
 
 INDEX = "index.json"
+CODED = 2
+"""Codecs that half of the clips are heard through, each another time."""
 KNOWN = ("speaker", "bandwidth_hz", "speed")
 """What is known of every clip."""
 
 
+def fill(data: Path, cache: Path, *, variants: int = CODED, shards: int = 1) -> int:
+    """Prepare what `cache` does not hold yet of training speech, in so many shards, and of
+    validation speech, which may be missing in the data; gives how many folders were made.
+
+    Raises `UsageError` as `prepare` does, and where training speech is divided otherwise there.
+    """
+    there = {folder.name for folder in folders(cache, "train")}
+    parts = [corpus.Shard(number, shards) for number in range(shards)]
+    wanted = {f"train{part.suffix}": part for part in parts}
+    if there - set(wanted):
+        raise UsageError(
+            f"{cache}: holds training speech in other shards; delete it or name another"
+        )
+    missing = {name: part for name, part in wanted.items() if name not in there}
+    for name, part in missing.items():
+        prepare(data, "train", cache / name, speeds=SPEEDS, variants=variants, shard=part)
+    if not folders(cache, "valid"):
+        with suppress(UsageError):
+            prepare(data, "valid", cache / "valid", speeds=(1.0,), variants=0)
+    return len(missing)
+
+
 def prepare(
-    data: Path, split: str, folder: Path, *, speeds: Sequence[float], variants: int
+    data: Path,
+    split: str,
+    folder: Path,
+    *,
+    speeds: Sequence[float],
+    variants: int,
+    shard: corpus.Shard = corpus.WHOLE,
 ) -> None:
     """Write a split's material into `folder`, whole or not at all, with a hash of every file.
 
     Raises `UsageError` as `assemble` does, and for a folder that cannot be written to.
     """
-    plain = assemble(data, split, speeds=speeds)
+    plain = assemble(data, split, speeds=speeds, shard=shard)
     material = replace(plain, coded=encode(plain, variants=variants))
     partial_folder = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial_folder, ignore_errors=True)
@@ -43,6 +77,25 @@ def prepare(
         partial_folder.rename(folder)
     except OSError as error:
         raise UsageError(f"{folder}: cannot be written to: {error}") from error
+
+
+def folders(cache: Path, split: str) -> list[Path]:
+    """The prepared folders of a split: the whole one, or its shards, or none.
+
+    Raises `UsageError` where shards of two ways to divide it lie together.
+    """
+    if (cache / split / INDEX).exists():
+        return [cache / split]
+    found = sorted(path.parent for path in cache.glob(f"{split}-*-of-*/{INDEX}"))
+    if len({shards_of(folder) for folder in found}) > 1:
+        raise UsageError(f"{cache}: holds shards of more than one preparation; delete the old ones")
+    return found
+
+
+def shards_of(folder: Path) -> int:
+    """How many shards there are of the split that a prepared folder is a shard of."""
+    _, of, count = folder.name.rpartition("-of-")
+    return int(count) if of else 1
 
 
 def open_prepared(folder: Path) -> Material:
