@@ -1,4 +1,4 @@
-"""The tables of README and docs, drawn from `benchmarks/results`.
+"""The tables of README and docs, drawn from `benchmarks/results`, and quality against time.
 
 `python -m hiresldm.benchmarks.documents` draws them all. A table stands between `<!-- name -->` and
 `<!-- /name -->`; a test holds the documents against this.
@@ -12,11 +12,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from . import figures
 from .quality import levels
-from .reports import builds, live, quality, scale, speed, steps
+from .reports import builds, live, quality, scale, speed, steps, tradeoff
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = "benchmarks/results"
+TRADEOFF = "docs/tradeoff.png"
 
 Tables = Mapping[str, tuple[str, Callable[[Any], str]]]
 """By name: the JSON file that a table is made from, and how."""
@@ -28,7 +30,7 @@ def fill(text: str, results: Path, tables: Tables | None = None) -> str:
     def made(match: re.Match[str]) -> str:
         name = match["name"]
         source, draw = (tables or TABLES)[name]
-        drawn = draw(json.loads((results / source).read_text(encoding="utf-8")))
+        drawn = draw(_read(results / source))
         return f"<!-- {name} -->\n{drawn}\n<!-- /{name} -->"
 
     return re.sub(r"<!-- (?P<name>\w+) -->\n.*?<!-- /(?P=name) -->", made, text, flags=re.DOTALL)
@@ -79,6 +81,12 @@ def main() -> None:
     for path in documents():
         text = path.read_text(encoding="utf-8")
         path.write_text(fill(text, ROOT / RESULTS), encoding="utf-8")
+    timed, scored = (_read(ROOT / RESULTS / name) for name in ("speed.json", "quality.json"))
+    figures.save(tradeoff.picture(tradeoff.points(timed, scored)), ROOT / TRADEOFF)
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,5 +27,12 @@ def blank(width: float, height: float) -> Figure:
 def save(figure: Figure, path: Path) -> None:
     """Write a PNG by way of a temporary file."""
     partial = path.with_name(f"{path.name}.partial")
-    figure.savefig(partial, dpi=100, format="png")
+    partial.write_bytes(png(figure))
     publish(partial, path)
+
+
+def png(figure: Figure) -> bytes:
+    """A PNG."""
+    held = BytesIO()
+    figure.savefig(held, dpi=100, format="png")
+    return held.getvalue()

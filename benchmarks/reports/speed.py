@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from ..figures import png
 from ..report import Row, table
+from . import tradeoff
 
 OPERATORS = 15
 """Rows of a profile that are shown."""
@@ -16,6 +19,7 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 900px; padding: 0 1rem }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
 td, th { padding: .3em .6em; border-bottom: 1px solid var(--line); text-align: left }
+img { max-width: 100%; background: white }
 td.bar { width: 45% } td.bar div { background: var(--bar); height: 1em; border-radius: 3px }
 """
 
@@ -49,8 +53,12 @@ def in_short(result: Row) -> str:
     return table([f"{machine['cpu']}, {machine['cores']} cores", ""], lines[:6])
 
 
-def page(result: Row) -> str:
-    """One HTML page that needs nothing else: bars of real-time factors, then other figures."""
+def page(result: Row, quality: Row | None = None) -> str:
+    """One HTML page that needs nothing else: bars of real-time factors, then other figures.
+
+    With the result of an evaluation it also draws quality against time. Raises `UsageError` where
+    that is of another bundle, and `BackendMissingError` without matplotlib.
+    """
     slowest = max(row["rtf"]["median"] for row in result["rows"])
     lines = "".join(_bar(row, slowest) for row in result["rows"])
     measures = "".join(
@@ -63,8 +71,17 @@ def page(result: Row) -> str:
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Speed</title>'
         f"<style>{_STYLE}</style><h1>Speed</h1><p><code>{escape(result['command'])}</code></p>"
         f"<p>{escape(about)}. Seconds of work for a second of audio, shorter is faster.</p>"
-        f"<table>{lines}</table><h2>Measures</h2><table>{measures}</table></html>"
+        f"<table>{lines}</table>{_tradeoff(result, quality)}"
+        f"<h2>Measures</h2><table>{measures}</table></html>"
     )
+
+
+def _tradeoff(result: Row, quality: Row | None) -> str:
+    if quality is None:
+        return ""
+    picture = b64encode(png(tradeoff.picture(tradeoff.points(result, quality)))).decode()
+    image = f'<img alt="quality against time" src="data:image/png;base64,{picture}">'
+    return f"<h2>Quality, time, size</h2>{image}"
 
 
 def _bar(row: Row, slowest: float) -> str:

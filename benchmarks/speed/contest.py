@@ -64,8 +64,9 @@ def contestants(root: Path, asked: Asked) -> Iterator[Contestant]:
             about |= {"threads": threads, "steps": steps, "bytes": size}
             yield Contestant(about, variant(timed, steps))
     for peer in peers_of(asked.peers):
-        nothing = dict.fromkeys(("backend", "precision", "steps", "bytes"))
-        yield Contestant({"system": peer.name, **nothing, "threads": 1}, _peer(peer))
+        nothing = dict.fromkeys(("backend", "precision", "steps"))
+        about = {"system": peer.name, **nothing, "threads": 1, "bytes": peer.bytes}
+        yield Contestant(about, _peer(peer))
 
 
 def held(root: Path, manifest: bundles.Manifest, asked: Asked) -> list[tuple[str, str | None]]:

@@ -14,6 +14,7 @@ from ..lists import NAMES, NUMBERS, numbers, words
 from ..told import origin, tell
 
 if TYPE_CHECKING:
+    from ...benchmarks.report import Row
     from ...benchmarks.speed.contest import Contestant
     from ...core.spec import Array
 
@@ -56,6 +57,13 @@ Profile = Annotated[
 ]
 Runs = Annotated[int, typer.Option(min=1, help="Rounds after one to warm up.")]
 Html = Annotated[Path | None, typer.Option(help="Page to write, with bars (HTML).")]
+Quality = Annotated[
+    Path | None,
+    typer.Option(
+        help="A report of `evaluate` on the same bundle: the page draws quality against time.",
+        show_default="none",
+    ),
+]
 
 
 def bench(
@@ -75,12 +83,14 @@ def bench(
     runs: Runs = 5,
     report_to: options.Report = None,
     html: Html = None,
+    quality: Quality = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Measure speed, start-up and memory on this machine, variants and peers in turns."""
     from ...benchmarks import provenance
     from ...benchmarks.reports import speed as tables
+    from ...benchmarks.reports import tradeoff
     from ...benchmarks.speed.contest import Asked
     from ...benchmarks.speed.measure import measure
     from ...core.outputs import check_target, write_text
@@ -88,20 +98,42 @@ def bench(
 
     check_target(report_to)
     check_target(html)
+    scored = _evaluation(quality, html)
     root, wave = bundle or EMBEDDED_BUNDLE, _tiled(speech, seconds)
     asked = Asked(
         words(backends), words(precisions) or [None], numbers("--threads", threads),
         numbers("--steps", steps) or [None], words(peer),
     )  # fmt: skip
     about: dict[str, Any] = origin(context) | {"model": provenance.model(root)}
+    if scored:
+        tradeoff.names_of(about["model"], scored)
     with _pages(root, asked.threads, wanted=browser) as pages:
         result = about | measure(
             root, wave, asked, runs=runs, long_s=long_seconds,
             durations_s=numbers("--durations", durations), profiled=profile, beside=pages,
         )  # fmt: skip
     if html:
-        write_text(tables.page(result), html)
+        write_text(tables.page(result, scored), html)
     tell(result, lambda: tables.markdown(result), out=report_to, as_json=as_json, quiet=quiet)
+
+
+def _evaluation(report: Path | None, html: Path | None) -> Row | None:
+    """The report of an evaluation, which is for a page; raises `UsageError` where it is none."""
+    import json
+
+    from ...benchmarks.report import check_page
+    from ...core.errors import UsageError
+
+    if report is None:
+        return None
+    if html is None:
+        raise UsageError("--quality is drawn on the page; name that with --html")
+    check_page(html)
+    try:
+        read: Row = json.loads(report.read_text(encoding="utf-8"))
+        return {name: read[name] for name in ("rows", "models")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{report}: no report of `evaluate`: {error}") from error
 
 
 def _pages(

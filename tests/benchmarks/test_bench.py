@@ -28,6 +28,7 @@ from hiresldm.families.hiresldm.host import Host
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 SLEEP_S = 0.05
+QUALITY = Path(__file__).resolve().parents[2] / "benchmarks/results/quality.json"
 
 
 def _sleeper() -> timing.Timed:
@@ -180,7 +181,7 @@ def test_the_verb_measures_the_embedded_model(
     out = tmp_path / "bench.json"
     options = ["--threads", "1", "--steps", "1", "--runs", "2", "--seconds", "2", "--profile"]
     page = tmp_path / "bench.html"
-    options += ["--durations", "1,2", "--html", str(page)]
+    options += ["--durations", "1,2", "--html", str(page), "--quality", str(QUALITY)]
     with pytest.raises(SystemExit) as stop:
         main(["bench", "--speech", str(noisy_path), *options, "--long-seconds", "4",
               "--report", str(out), "--json"])  # fmt: skip
