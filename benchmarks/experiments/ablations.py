@@ -25,6 +25,7 @@ from ...core.restorer import Wrap
 from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array, Arrays, Runner
 from ...families.checkpoints import load
+from ...families.hiresldm.config import Zone
 from ...families.hiresldm.frontend import FrontEnd, istft, stft
 from ...families.hiresldm.model import Model
 from ...runtimes import on_torch
@@ -36,12 +37,19 @@ from ..quality.metrics import scores
 from ..quality.testset import pairs
 
 ITERATIONS = 32
-NONE = 1e-6
-"""A dead zone that is none."""
 SHARES = (0.0, 0.05, 0.1, 0.2)
 """Shares of the damaged wave that are left in the recovered one."""
-DEAD_ZONES = ((NONE, NONE), (NONE, 0.2), (0.2, 0.2), (0.4, 0.2), (0.8, 0.2))
-"""The most that they are wide in recovery, and their width in the decoder."""
+NONE = Zone(1e-6, 0.0)
+"""A dead zone that is none."""
+DEAD_ZONES = (
+    (NONE, NONE),
+    (NONE, Zone(0.2, 0.0)),
+    (Zone(0.01, 0.4), Zone(0.2, 0.0)),
+    (Zone(0.01, 0.4), Zone(0.05, 0.8)),
+    (Zone(0.01, 0.5), Zone(0.05, 0.8)),
+    (Zone(0.01, 0.8), Zone(0.05, 0.8)),
+)
+"""In recovery and in the decoder."""
 SPLITS = {"phases": "test", "strength": "valid", "dead-zone": "valid"}
 PER_CLASS, SEED = 3, 0
 METRICS = ("dnsmos", "pesq", "estoi", "lsd", "lost", "sisdr")
@@ -133,11 +141,12 @@ def _strength_systems() -> list[System]:
 
 
 def _dead_zone_systems() -> list[System]:
-    def system(recovery: float, decoder: float) -> System:
+    def system(recovery: Zone, decoder: Zone) -> System:
         model = cast("Model", load(EMBEDDED_BUNDLE))
-        model.recovery.dead_zone, model.decoder.dead_zone = recovery, decoder
+        model.recovery.zone, model.decoder.zone = recovery, decoder
         restorer = Restorer(on_torch.runners(model), model.config.host)
-        name = f"recovery {recovery:.1f}, decoder {decoder:.1f}"
+        widths = (f"{zone.least:g} + {zone.more:g}" for zone in (recovery, decoder))
+        name = ", ".join(map(" ".join, zip(("recovery", "decoder"), widths, strict=True)))
         return System(name, None, lambda pair: restorer(pair.damaged, RATE_HZ, seed=SEED))
 
     return [system(*widths) for widths in DEAD_ZONES]

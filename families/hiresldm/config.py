@@ -46,6 +46,22 @@ class Bands:
         return self.count * self.bins
 
 
+@dataclass(frozen=True)
+class Zone:
+    """How near to one gains are drawn to one: in silent bins, and how much farther in loud ones.
+
+    Widths of compressed gains.
+    """
+
+    least: float
+    more: float
+
+    def __post_init__(self) -> None:
+        """Refuse widths that no zone has; raises ValueError."""
+        if not (1e-6 <= self.least <= 1 and 0 <= self.more <= 1):
+            raise ValueError(f"{self}: least is 1e-6 to 1, more 0 to 1")
+
+
 REVISION = 8
 """Counts changes of what the networks compute from the same weights."""
 
@@ -69,6 +85,9 @@ class ModelConfig:
     encoder: Stack = Stack(256, 768, (1, 1, 1))
     denoiser: Stack = Stack(256, 768, (1, 2, 4, 1, 2, 4, 1, 2))
     decoder: Stack = Stack(256, 768, (1, 2, 4, 1, 2, 4, 1, 1))
+    recovery_zone: Zone = Zone(0.01, 0.4)
+    """This and the next as weights have them that do not tell."""
+    decoder_zone: Zone = Zone(0.2, 0.0)
     revision: int = REVISION
 
     family: ClassVar[str] = "hiresldm"
@@ -108,9 +127,11 @@ class ModelConfig:
         return strict.built(ModelConfig, values)
 
 
-EDGE = ModelConfig()
+EDGE = ModelConfig(recovery_zone=Zone(0.01, 0.5), decoder_zone=Zone(0.05, 0.8))
 BASE = ModelConfig(
     name="base",
+    recovery_zone=EDGE.recovery_zone,
+    decoder_zone=EDGE.decoder_zone,
     recovery=Stack(512, 1536, (1, 2, 4, 8, 1, 2, 4, 8)),
     recovery_bands=Stack(96, 192, (1, 1, 1, 1, 1, 1)),
     encoder_fine=Stack(384, 1152, (1, 1)),

@@ -6,10 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .config import ModelConfig
-from .layers import Blocks, Linear, dead_zone, gain, magnitude, softplus
-
-DEAD_ZONE = 0.2
-"""Of compressed gains: within 5 dB of one."""
+from .layers import Blocks, Linear, dead_zone, gain, magnitude, softplus, zone_width
 
 
 class Decoder(nn.Module):
@@ -22,7 +19,7 @@ class Decoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         bins, dim, front = config.front.bins, config.decoder.dim, config.front
-        self.stride, self.dead_zone = front.stride, DEAD_ZONE
+        self.stride, self.zone = front.stride, config.decoder_zone
         self.embed_latent = Linear(front.latent_channels, self.stride * dim)
         self.embed_recovered = Linear(bins, dim)
         self.blocks = Blocks(config.decoder)
@@ -41,5 +38,5 @@ class Decoder(nn.Module):
         # (gain * level + generated) along the recovered direction, which is recovered / level.
         # A silent bin (level at its floor of 3e-4) has no direction, and so stays silent.
         factor = gain(kept) + softplus(generated) / level.clamp(min=1e-3)
-        factor = dead_zone(factor, self.dead_zone)
+        factor = dead_zone(factor, zone_width(level, self.zone))
         return torch.cat([factor, factor], dim=-1) * recovered

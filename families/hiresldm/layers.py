@@ -6,8 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import Stack
+from .config import Stack, Zone
 from .convolution import over_time, over_time_and_bands
+
+LOUD = 2.0
+"""Compressed magnitude at which a dead zone is half as much wider as it gets."""
 
 
 class Linear(nn.Module):
@@ -129,6 +132,14 @@ def dead_zone(factor: Tensor, width: Tensor | float) -> Tensor:
     zone = width * width  # of a power Core ML makes another operator
     drawn: Tensor = factor - (away * zone) / (away * away + zone)
     return drawn
+
+
+def zone_width(level: Tensor, zone: Zone) -> Tensor:
+    """Widths of a dead zone in bins of these compressed magnitudes.
+
+    Most of SI-SDR lies in loud bins, most of what noise is heard in soft ones.
+    """
+    return zone.least + zone.more * (level / (level + LOUD))
 
 
 def magnitude(spectrum: Tensor) -> Tensor:

@@ -8,11 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .config import Bands, ModelConfig
-from .layers import BandBlock, Blocks, Linear, dead_zone, gain, magnitude
-
-DEAD_ZONE, LEAST_ZONE, LOUD = 0.4, 0.01, 2.0
-"""Width of the zone of compressed gains: the most, in the loudest bins; the least, in silent ones,
-which keeps it above zero in fp16; and the compressed magnitude at which it is half as wide."""
+from .layers import BandBlock, Blocks, Linear, dead_zone, gain, magnitude, zone_width
 
 
 class Recovery(nn.Module):
@@ -28,7 +24,7 @@ class Recovery(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.bins, dim = config.front.bins, config.recovery.dim
-        self.phase_bins, self.dead_zone = config.recovery_phase_bins, DEAD_ZONE
+        self.phase_bins, self.zone = config.recovery_phase_bins, config.recovery_zone
         self.embed = Linear(self.bins + 2 * self.phase_bins, dim)
         self.blocks = Blocks(config.recovery)
         self.mask = Linear(dim, self.bins)
@@ -43,9 +39,7 @@ class Recovery(nn.Module):
         seen = torch.cat([level, real[..., low], imaginary[..., low]], dim=-1)
         mask = self.mask(self.blocks(self.embed(seen)))
         mask = mask + self.bands(level, real, imaginary, torch.sigmoid(mask))
-        # Most of SI-SDR lies in loud bins, most of what noise is heard in soft ones.
-        width = LEAST_ZONE + self.dead_zone * (level / (level + LOUD))
-        kept = dead_zone(gain(mask), width)
+        kept = dead_zone(gain(mask), zone_width(level, self.zone))
         return torch.cat([kept, kept], dim=-1) * spectrum
 
 

@@ -116,6 +116,8 @@ def test_dynamic_onnx_beside_a_checkpoint_holds_no_weights_and_an_engine_makes_t
     tensors = [numpy_helper.to_array(tensor) for tensor in graph.initializer]
     computed = {value.tobytes() for value in tensors if value.dtype == np.int8}
     assert {weight.integers.tobytes() for weight in made.quantized.values()} <= computed
+    # The scales of residual branches are in those of the integers.
+    assert "Mul" not in {node.op_type for node in graph.node}
 
 
 @pytest.mark.parametrize(("precision", "floor_db", "of_fp32"), FLOORS)

@@ -16,7 +16,7 @@ from hiresldm.families.checkpoints import load
 from hiresldm.families.hiresldm import frontend, torch_frontend
 from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
 from hiresldm.families.hiresldm.components import components
-from hiresldm.families.hiresldm.config import BASE, EDGE, REVISION, ModelConfig, named
+from hiresldm.families.hiresldm.config import BASE, EDGE, REVISION, ModelConfig, Zone, named
 from hiresldm.families.hiresldm.layers import dead_zone, gain, softplus
 from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
@@ -45,6 +45,7 @@ def test_own_sizes_are_a_file_of_differences(tmp_path: Path):
     for wrong, told in (
         ('{"latent_channels": 32}', "latent_channels"),
         ('{"recovery_high": {"count": 9}}', "make 961 bins, not 1025"),
+        ('{"decoder_zone": {"least": 0}}', "least is 1e-6 to 1"),
     ):
         path.write_text(wrong)
         with pytest.raises(UsageError, match=told):
@@ -66,6 +67,13 @@ def test_a_softplus_is_exact_where_it_is_small(dtype: torch.dtype, tolerance: fl
     raw = torch.linspace(-9, 9, 1001).to(dtype)
     wanted = torch.nn.functional.softplus(raw.double())
     assert ((softplus(raw).double() - wanted).abs() / wanted).max() < tolerance
+
+
+def test_weights_that_do_not_tell_their_zones_have_those_of_before():
+    told = json.loads(EDGE.to_json())
+    del told["recovery_zone"], told["decoder_zone"]
+    read = ModelConfig.from_json(json.dumps(told))
+    assert (read.recovery_zone, read.decoder_zone) == (Zone(0.01, 0.4), Zone(0.2, 0.0))
 
 
 def test_weights_of_another_revision_are_refused_in_one_sentence(

@@ -5,7 +5,8 @@ Written in standard operators, in the pattern that ONNX Runtime fuses.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ def to_dynamic(model: Any, quantized: Mapping[str, Quantized], *, from_floats: b
     columns = {name: weight for name, weight in held.items() if _is_matrix(weight)}
     ending = ROUNDED if from_floats else STORED
     nodes = [one for node in model.graph.node for one in _changed(node, columns, ending)]
+    vectors = {one.name for one in model.graph.initializer if len(one.dims) == 1}
+    nodes = _scaled_beforehand(nodes, vectors)
     tensors = [tensor for item in columns.items() for tensor in _factors(*item)]
     if from_floats:
         nodes = [*map(_rounding, columns), *nodes]
@@ -71,6 +74,46 @@ def _changed(node: Any, columns: Mapping[str, Quantized], ending: str) -> Iterat
     yield make_node("Cast", [total], [wide], to=1)
     yield make_node("Mul", [scale, weight + SCALE], [factor])
     yield make_node("Mul", [wide, factor], [made])
+
+
+def _scaled_beforehand(nodes: Sequence[Any], vectors: Set[str]) -> list[Any]:
+    """(x W + b) s as x (W s) + b s: what is constant an engine computes once, when it opens."""
+    made_by = {name: node for node in nodes for name in node.output}
+    uses = Counter(name for node in nodes for name in node.input)
+    constant: list[Any] = []
+    left = []
+    for node in nodes:
+        scales = node.op_type == "Mul" and node.input[1] in vectors and uses[node.input[0]] == 1
+        layer = _layer(node.input[0], made_by, vectors) if scales else ()
+        for taker in layer:
+            constant.append(_product(taker.input[1], node.input[1]))
+            taker.input[1] = constant[-1].output[0]
+        if layer:
+            layer[-1].output[0] = node.output[0]
+        else:
+            left.append(node)
+    return [*constant, *left]
+
+
+def _layer(made: str, made_by: Mapping[str, Any], vectors: Set[str]) -> Sequence[Any]:
+    """Of the layer that made this, who multiplies by its scale and who adds its bias; () of others.
+
+    Each has the constant as its second input.
+    """
+    total = made_by.get(made)
+    if total is None or total.op_type != "Add" or total.input[1] not in vectors:
+        return ()
+    product = made_by.get(total.input[0])
+    if product is None or product.op_type != "Mul":
+        return ()
+    factor = made_by.get(product.input[1])
+    return (factor, total) if factor is not None and factor.input[1].endswith(SCALE) else ()
+
+
+def _product(name: str, by: str) -> Any:
+    from onnx.helper import make_node
+
+    return make_node("Mul", [name, by], [f"{name}.by.{by}"])
 
 
 def _factors(name: str, weight: Quantized) -> list[Any]:
