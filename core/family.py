@@ -104,13 +104,15 @@ class Family:
 
     `host` is the class of its hosts, `components` names its components in the order in which audio
     passes them. `networks` is the module that torch is imported by, when networks are needed: it
-    has the functions `outline`, `untrained` and, where others publish weights, `published`.
+    has the functions `outline`, `untrained` and, where others publish weights, `published`. `note`
+    tells apps in words what a host does; without one they are given its code.
     """
 
     name: str
     host: type[Any]
     components: Callable[[Any], tuple[Component, ...]]
     networks: str
+    note: Callable[[Any], str] | None = None
 
     def outline(self, config: str) -> Any:
         """The networks of a configuration, without weights; raises ValueError for another text."""

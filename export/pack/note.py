@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Iterator
-from dataclasses import asdict
-from itertools import pairwise
 from pathlib import Path
 from string import Template
-from typing import Any, cast
+from typing import Any
 
 from ... import families
 from ...core.bundle import manifest as bundles
 from ...core.bundle.manifest import Manifest
+from ...core.family import Host
 from ...core.restorer import FADE_S
-from ...core.signal.loudness import PAUSE_GATE_LU, SILENCE_LUFS
 from ...core.spec import Artifact, Component, Dim, Tensor
-from ...families.hiresldm.host import Host
 from . import operators, vectors
 
 _TEMPLATE = Path(__file__).with_name("note.md")
@@ -23,8 +22,7 @@ _TEMPLATE = Path(__file__).with_name("note.md")
 
 def text(manifest: Manifest, root: Path, platform: str, opening: str) -> str:
     """The note as markdown; `opening` tells how the platform's engine opens a file."""
-    family, found = families.of(manifest)
-    host = cast("Host", found)  # `subset.chosen` has refused the hosts of others
+    family, host = families.of(manifest)
     known = {component.name: component for component in family.components(host)}
     own = {
         "model": manifest.model,
@@ -42,38 +40,34 @@ def text(manifest: Manifest, root: Path, platform: str, opening: str) -> str:
         "folder": vectors.FOLDER,
         "index": vectors.INDEX,
         "frames": vectors.frames_of(manifest),
+        "hop": host.hop,
+        "rate_hz": host.sample_rate_hz,
+        "host": family.note(host) if family.note else _code(host),
     }
     template = Template(_TEMPLATE.read_text(encoding="utf-8"))
-    return template.substitute(own | _front(host) | _loop(manifest, host))
+    return template.substitute(own | _chunks(manifest, host))
 
 
-def _front(host: Host) -> dict[str, Any]:
-    front = host.front
-    return asdict(front) | {
-        "bins": front.bins,
-        "values": 2 * front.bins,
-        "stride": front.stride,
-        "nyquist_hz": front.sample_rate_hz // 2,
-        "loudness_lufs": f"{front.loudness_lufs:g}",
-        "silence_lufs": f"{SILENCE_LUFS:g}",
-        "pause_gate_lu": f"{-PAUSE_GATE_LU:g}",
-    }
+def _code(host: Host) -> str:
+    """The host itself, which needs NumPy alone."""
+    code = inspect.getsource(sys.modules[type(host).__module__])
+    return (
+        f"What this Python does, on NumPy; `...` is the package `hiresldm`.\n\n```python\n{code}```"
+    )
 
 
-def _loop(manifest: Manifest, host: Host) -> dict[str, Any]:
-    times = host.schedules[host.default_steps]
+def _chunks(manifest: Manifest, host: Host) -> dict[str, Any]:
     lengths = sorted({n for one in manifest.artifacts for n in one.enumerated_frames})
-    padding = f"        wave      = wave and silence up to one of {lengths} latent frames\n"
-    longest = f"of {lengths[-1]} latent frames at most, context included" if lengths else ""
+    padding = f"Silence follows a chunk up to one of {lengths} frames.\n"
+    longest = f"of {lengths[-1]} frames at most, context included" if lengths else ""
+    offered = ", ".join(map(str, sorted(host.schedules)))
+    steps = f"\nSteps offered: {offered}; {host.default_steps} if none are asked for.\n"
     return {
         "chunk": longest or "of any length",
         "padding": padding if lengths else "",
         "context_s": host.context_s,
         "fade_s": FADE_S,
-        "start": f"{times[0]:g}",
-        "pairs": list(pairwise((*times, 0.0))),
-        "offered": ", ".join(map(str, sorted(host.schedules))),
-        "default_steps": host.default_steps,
+        "steps": steps if host.schedules else "",
     }
 
 

@@ -13,20 +13,15 @@ from ...core.errors import IntegrityError
 from ...core.spec import Artifact
 from .folder import copy
 
-FAMILY = "hiresldm"
-"""The one whose host has been written anew for a device, in `web/` and in the integration note."""
-
 
 def chosen(bundle: Path, form: str, precision: str | None = None) -> Manifest:
     """The bundle's manifest with the first artifact of each component in this format alone.
 
-    Raises `IntegrityError` for a bundle that is altered, of another family, or lacks a component.
+    Raises `IntegrityError` for a bundle that is altered or lacks a component.
     """
     manifest = bundles.load(bundle)
     bundles.verify(manifest, bundle)
     family, host = families.of(manifest)
-    if family.name != FAMILY:
-        raise IntegrityError(f"{bundle} is of the family {family.name}; packs hold {FAMILY} alone")
     fitting = [
         a for a in manifest.artifacts if a.format == form and precision in (None, a.precision)
     ]

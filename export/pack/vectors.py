@@ -29,7 +29,9 @@ def write(manifest: Manifest, bundle: Path, out: Path) -> None:
     """
     folder = out / FOLDER
     folder.mkdir()
-    index = {"noise": _noise(folder), "speech": _speech(manifest, bundle, folder)}
+    _, host = families.of(manifest)
+    noises = _noise(folder) if host.schedules else []
+    index = {"noise": noises, "speech": _speech(manifest, bundle, folder)}
     (folder / INDEX).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...core.bundle import manifest as bundles
 from ...core.bundle.manifest import Manifest
+from ...core.errors import IntegrityError
 from . import subset
 from .folder import copy, whole
 
@@ -21,6 +22,8 @@ HEADERS: Mapping[str, str] = {
 }
 """What a host should send: the first two are what a browser wants for threads."""
 _BUNDLE = "bundle"
+_FAMILY = "hiresldm"
+"""The one whose host the page has."""
 
 
 def files(bundle: Path) -> dict[str, Path]:
@@ -28,7 +31,7 @@ def files(bundle: Path) -> dict[str, Path]:
 
     Raises `IntegrityError` for a bundle that is altered, or that the page cannot play.
     """
-    manifest = subset.chosen(bundle, FORMAT)
+    manifest = _chosen(bundle)
     read = {bundles.NAME, *(file.path for file in bundles.files(manifest))}
     return _page() | {f"{_BUNDLE}/{name}": bundle / name for name in sorted(read)}
 
@@ -38,7 +41,7 @@ def write(bundle: Path, out: Path, *, precision: str | None, overwrite: bool) ->
 
     `_headers` names the headers in the form that several hosts of static files read.
     """
-    manifest = subset.chosen(bundle, FORMAT, precision)
+    manifest = _chosen(bundle, precision)
     with whole(out, overwrite=overwrite) as draft:
         for name, path in _page().items():
             copy(path, draft / name)
@@ -46,6 +49,13 @@ def write(bundle: Path, out: Path, *, precision: str | None, overwrite: bool) ->
         lines = "".join(f"  {name}: {value}\n" for name, value in HEADERS.items())
         (draft / "_headers").write_text(f"/*\n{lines}", encoding="utf-8")
     return manifest
+
+
+def _chosen(bundle: Path, precision: str | None = None) -> Manifest:
+    family = bundles.load(bundle).family
+    if family != _FAMILY:
+        raise IntegrityError(f"{bundle} is of the family {family}; the page plays {_FAMILY} alone")
+    return subset.chosen(bundle, FORMAT, precision)
 
 
 def _page() -> dict[str, Path]:

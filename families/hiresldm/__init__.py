@@ -5,5 +5,6 @@ from __future__ import annotations
 from ...core.family import Family
 from .components import components as _components
 from .host import Host
+from .note import note as _note
 
-FAMILY = Family("hiresldm", Host, _components, f"{__name__}.model")
+FAMILY = Family("hiresldm", Host, _components, f"{__name__}.model", _note)

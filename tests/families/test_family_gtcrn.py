@@ -169,6 +169,22 @@ def test_a_bundle_passes_the_gate_and_the_selftest_and_tells_of_itself(
     assert (told["family"], told["sample_rate_hz"], told["steps"]) == ("gtcrn", RATE_HZ, [1])
 
 
+def test_an_app_gets_the_host_as_code_and_the_page_refuses_what_it_cannot_play(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    ort_bundle, out = tmp_path / "ort", tmp_path / "app"
+    build(ort_bundle, "--weights", bundle, "--formats", "ort", "--precisions", "int8")
+    assert code_of("pack", "--android", out, "--bundle", ort_bundle) == 0
+    assert code_of("selftest", out) == 0
+    note = (out / "INTEGRATION.md").read_text()
+    assert "    def process(self, run: Runners, wave: Array" in note
+    assert "4.0 s of context" in note and "Steps offered" not in note
+    assert json.loads((out / "vectors" / "vectors.json").read_text())["noise"] == []
+    capsys.readouterr()
+    assert code_of("pack", "--web", tmp_path / "web", "--bundle", bundle) == 6
+    assert "is of the family gtcrn; the page plays hiresldm alone" in capsys.readouterr().err
+
+
 def test_what_it_has_no_choice_of_is_refused(tmp_path: Path, model: Model):
     arguments = ("build", tmp_path / "out", "--family", "gtcrn", "--untrained")
     assert code_of(*arguments, "--size", "base") == 2
