@@ -2,7 +2,9 @@
 
 On one thread, in rounds: ONNX Runtime; the networks in PyTorch, as they are and as `torch.compile`
 makes them (Inductor, which needs a C++ compiler); the Core ML programs as `mil` executes them,
-which proves what they compute and is not meant to be fast. BUNDLE holds ONNX and Core ML in fp32.
+which proves what they compute and is not meant to be fast. On all cores: OpenVINO as the runtime
+has it, and as its own hints for latency and throughput would. BUNDLE holds all three formats in
+fp32.
 """
 
 from __future__ import annotations
@@ -15,17 +17,22 @@ import numpy as np
 import torch
 
 from ...audio.reading.reader import read_mono
+from ...core import processors
+from ...core.bundle import manifest
 from ...core.signal.rates import RATE_HZ
-from ...core.spec import Runner
+from ...core.spec import Array, Arrays, Runner
 from ...families import checkpoints
+from ...runtimes import on_openvino
 from ...runtimes.on_torch import runner
-from ...runtimes.restorer import Restorer
+from ...runtimes.restorer import Restorer, chosen, runtime_of
 from .. import provenance, report
 from ..speed.contest import Asked, Contestant, contestants, rows, variant
 from ..speed.timing import EXAMPLE, Clock, Timed
 
 BACKENDS = ("ort", "torch", "mil")
-COMPILED = "torch.compile"
+COMPILED, HINTED = "torch.compile", "openvino"
+HINTS = {"LATENCY": 1, "THROUGHPUT": processors.usable()}
+"""By how many callers at once: the first computes one chunk on all cores, the other many."""
 RUNS, SECONDS = 7, 10.0
 
 
@@ -40,12 +47,33 @@ def compiled(bundle: Path) -> Contestant:
         return clock.wrap(name, runner(components[name], module))
 
     restorer = Restorer.load(bundle, backend="torch", threads=1, wrap=wrap)
-    steps = restorer.accepted_steps(1)
-    named = {"system": provenance.model(bundle)["name"], "backend": COMPILED, "precision": "fp32"}
-    return Contestant(
-        {**named, "threads": 1, "steps": steps, "bytes": None},
-        variant(Timed(restorer, clock), steps),
-    )
+    return _contestant(bundle, COMPILED, 1, Timed(restorer, clock))
+
+
+def hinted(bundle: Path, hint: str, callers: int) -> Contestant:
+    """The bundle's files on OpenVINO, which chooses threads and streams by a hint."""
+    found = chosen(manifest.load(bundle), runtime_of(HINTED), "fp32", bundle)
+    paths, clock = {one.component: bundle / one.path for one in found}, Clock()
+
+    def wrap(name: str, _: Runner) -> Runner:
+        hints = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": "f32"}
+        model = on_openvino.core().compile_model(paths[name], "CPU", hints)
+
+        def run(arrays: Arrays) -> dict[str, Array]:
+            results = model.create_infer_request().infer(dict(arrays))
+            return {port.get_any_name(): np.array(results[port]) for port in model.outputs}
+
+        return clock.wrap(name, run)
+
+    restorer = Restorer.load(bundle, backend=HINTED, threads=callers, wrap=wrap)
+    told = f"{HINTED}, hint {hint.lower()}"
+    return _contestant(bundle, told, processors.usable(), Timed(restorer, clock))
+
+
+def _contestant(bundle: Path, backend: str, threads: int, timed: Timed) -> Contestant:
+    named = {"system": provenance.model(bundle)["name"], "backend": backend, "precision": "fp32"}
+    about = {**named, "threads": threads, "steps": 1, "bytes": None}
+    return Contestant(about, variant(timed, 1))
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -55,10 +83,12 @@ def main(arguments: Sequence[str]) -> None:
     wave = np.resize(read_mono(EXAMPLE, RATE_HZ), round(SECONDS * RATE_HZ))
     asked = Asked(BACKENDS, ("fp32",), (1,), (1,))
     timed = [*contestants(bundle, asked), compiled(bundle)]
+    timed += contestants(bundle, Asked((HINTED,), ("fp32",), (processors.usable(),), (1,)))
+    timed += [hinted(bundle, *hint) for hint in HINTS.items()]
     result = {
         "command": f"python -m hiresldm.benchmarks.experiments.references {' '.join(arguments)}",
         "machine": provenance.machine(),
-        "versions": provenance.versions(["torch", "coremltools"]),
+        "versions": provenance.versions(["torch", "coremltools", "openvino"]),
         "model": provenance.model(bundle),
         "rows": rows(timed, wave, runs=RUNS),
     }
