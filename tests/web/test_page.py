@@ -106,7 +106,7 @@ def saved(page: Page, folder: Path) -> Array:
     return np.asarray(wave)
 
 
-@pytest.mark.parametrize("name", ["noisy", "soft", "long"])
+@pytest.mark.parametrize("name", ["soft", "long"])
 def test_the_browser_restores_as_python_does(
     page: Page, tmp_path: Path, noisy: Array, speech: Array, name: str
 ) -> None:
