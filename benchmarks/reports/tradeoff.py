@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.errors import UsageError
 from ..figures import blank
-from ..quality.metrics.scores import headings
 from ..report import Row, system_title
 
 if TYPE_CHECKING:
@@ -71,6 +70,8 @@ def picture(shown: Sequence[Point]) -> Figure:
 
     Raises `BackendMissingError` without matplotlib.
     """
+    from ..quality.metrics.scores import headings  # which a bench without a picture does not need
+
     metrics = [name for name in PANELS if all(point.quality.get(name) for point in shown)]
     slowest = max(point.speed["rtf"]["median"] for point in shown)
     figure = blank(5 * len(metrics), 4.6)

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 LIGHTER = {
     r"^(hiresldm train .*)": r"\1 --batch 2 --config tiny.json",
     r"--minutes \d+": "--minutes 0.01",
+    r" --shards \d+": "",
     r"--peer all --metrics all --per-class \d+": "--metrics lsd --per-class 1",
     r"--steps 1,2,4 --peer all": "--steps 1",
     r"^(hiresldm bench .*)": r"\1 --runs 1 --seconds 1 --long-seconds 2",

@@ -119,7 +119,7 @@ def test_validation_speech_is_heard_with_the_averaged_weights(sounds: Sounds, tm
     assert first[0] == 2 and np.isfinite(first[1])
     after = made.module.state_dict()
     assert all(torch.equal(weights[name], after[name]) for name in weights)
-    made.average.module.load_state_dict({name: 2 * value for name, value in weights.items()})
+    made.average.module.load_state_dict({name: -value for name, value in weights.items()})
     made.save()
     assert made.state.valid[-1][1] != first[1]
 
