@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from ...core.errors import UsageError
 from ..figures import png
 from ..report import Row, table
 from . import tradeoff
@@ -56,8 +57,8 @@ def in_short(result: Row) -> str:
 def page(result: Row, quality: Row | None = None) -> str:
     """One HTML page that needs nothing else: bars of real-time factors, then other figures.
 
-    With the result of an evaluation it also draws quality against time. Raises `UsageError` where
-    that is of another bundle, and `BackendMissingError` without matplotlib.
+    With the result of an evaluation it also draws quality against time, or tells why not. Raises
+    `BackendMissingError` without matplotlib.
     """
     slowest = max(row["rtf"]["median"] for row in result["rows"])
     lines = "".join(_bar(row, slowest) for row in result["rows"])
@@ -79,9 +80,13 @@ def page(result: Row, quality: Row | None = None) -> str:
 def _tradeoff(result: Row, quality: Row | None) -> str:
     if quality is None:
         return ""
-    picture = b64encode(png(tradeoff.picture(tradeoff.points(result, quality)))).decode()
-    image = f'<img alt="quality against time" src="data:image/png;base64,{picture}">'
-    return f"<h2>Quality, time, size</h2>{image}"
+    title = "<h2>Quality, time, size</h2>"
+    try:
+        drawn = png(tradeoff.picture(tradeoff.points(result, quality)))
+    except UsageError as error:  # after minutes of measuring, no reason to lose them
+        return f"{title}<p>No picture: {escape(str(error))}.</p>"
+    source = f"data:image/png;base64,{b64encode(drawn).decode()}"
+    return f'{title}<img alt="quality against time" src="{source}">'
 
 
 def _bar(row: Row, slowest: float) -> str:

@@ -68,11 +68,13 @@ def _identity(model: Row) -> str:
 def picture(shown: Sequence[Point]) -> Figure:
     """One panel for each metric: time to the right, quality upwards, size as area.
 
-    Raises `BackendMissingError` without matplotlib.
+    Raises `BackendMissingError` without matplotlib, `UsageError` where nothing is to be drawn.
     """
     from ..quality.metrics.scores import headings  # which a bench without a picture does not need
 
     metrics = [name for name in PANELS if all(point.quality.get(name) for point in shown)]
+    if not shown or not metrics:
+        raise UsageError(f"the evaluation has nothing timed here by any of {', '.join(PANELS)}")
     slowest = max(point.speed["rtf"]["median"] for point in shown)
     figure = blank(5 * len(metrics), 4.6)
     for axes, metric in zip(

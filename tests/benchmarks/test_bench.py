@@ -15,12 +15,13 @@ import pytest
 import typer
 
 from hiresldm.benchmarks.reports import speed as tables
+from hiresldm.benchmarks.reports import tradeoff
 from hiresldm.benchmarks.speed import contest, processes, profile, scaling, timing
 from hiresldm.cli.asked import command
 from hiresldm.cli.lists import NUMBERS
 from hiresldm.cli.main import main
 from hiresldm.core.bundle import manifest as bundles
-from hiresldm.core.errors import ToolkitError
+from hiresldm.core.errors import ToolkitError, UsageError
 from hiresldm.core.restorer import Restorer
 from hiresldm.core.spec import Array, Arrays, Runner
 from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
@@ -206,7 +207,8 @@ def test_the_verb_measures_the_embedded_model(
     # What the profile leaves out is the host's and the session's own.
     networks = sum(one["seconds"] for one in profiled)
     assert 0.2 * row["rtf"]["median"] < networks < 2 * row["rtf"]["median"]
-    assert "<h1>Speed</h1>" in page.read_text(encoding="utf-8")
+    shown = page.read_text(encoding="utf-8")
+    assert "<h1>Speed</h1>" in shown and "data:image/png;base64," in shown
     assert [peak["audio_s"] for peak in result["memory"]["peaks"]] == [2.0, 4.0]
     assert result["memory"]["peaks"][0]["peak_bytes"] > result["model"]["bytes"]
     assert 0.8 < result["memory"]["ratio"] < 2.5
@@ -222,3 +224,39 @@ def test_the_verb_measures_the_embedded_model(
         and "| recovery | DynamicQuantizeMatMul |" in markdown
     )
     assert "one thread, real-time factor" in tables.in_short(result)
+
+
+def test_what_is_timed_is_found_in_an_evaluation_by_weights_engine_and_precision() -> None:
+    def timed(backend: str | None, precision: str | None, steps: int | None) -> dict[str, Any]:
+        about = {"system": "edge" if backend else "gtcrn", "backend": backend, "threads": 1}
+        return about | {"precision": precision, "steps": steps, "rtf": {"median": 0.1}, "bytes": 1}
+
+    rows = [timed("ort", None, 1), timed("ort", "fp32", 1), timed("openvino", "fp32", 1)]
+    rows += [timed("ort", None, 2), timed(None, None, None)]
+    names = {"a": "x", "a/fp32": "x", "a/openvino/fp32": "x", "b": "y"}
+    scored = [{"system": name, "steps": 1, "class": "all", "estoi": None} for name in names]
+    scored.append({"system": "gtcrn", "steps": None, "class": "all"})
+    weights = {name: {"weights_sha256": of, "sha256": name} for name, of in names.items()}
+    speed = {"model": {"weights_sha256": "x", "sha256": "z"}, "rows": rows}
+    quality = {"models": weights, "rows": scored}
+    found = [point.quality["system"] for point in tradeoff.points(speed, quality)]
+    assert found == ["a", "a/fp32", "a/openvino/fp32", "gtcrn"]
+    with pytest.raises(UsageError, match="has nothing timed here"):
+        tradeoff.picture(tradeoff.points(speed, quality))
+    with pytest.raises(UsageError, match="of other weights"):
+        tradeoff.points({**speed, "model": {"weights_sha256": "w", "sha256": "w"}}, quality)
+
+
+def test_a_report_that_is_none_is_told_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "none.json").write_text("[]")
+    page = ["--html", str(tmp_path / "page.html")]
+    for words, sentence in (
+        ([], "name that with --html"),
+        (page, "no report of `evaluate`"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(["bench", "--quality", str(tmp_path / "none.json"), *words])
+        assert stop.value.code == 2
+        assert sentence in capsys.readouterr().err
