@@ -126,9 +126,11 @@ def chain_of(
         raise UsageError(
             f"{data or cache}: no {split} speech; give --data, a folder of audio or of manifests"
         )
-    if data and prepared.read_index(folders[0])["origin"] != prepared.origin(data, split):
+    origins = {prepared.read_index(folder)["origin"] for folder in folders}
+    if len(origins) > 1 or (data and prepared.origin(data, split) not in origins):
         raise UsageError(
-            f"{folders[0]} was prepared from other data than {data}; name another --cache"
+            f"{folders[0]} was prepared from other data than {data or folders[-1]}; "
+            "name another --cache"
         )
     # Files are held against their hashes once, however often a shard has its turn.
     opened = remembered(prepared.open_prepared)

@@ -50,7 +50,7 @@ class Bands:
 class Zone:
     """How near to one gains are drawn to one: in silent bins, and how much farther in loud ones.
 
-    Widths of compressed gains.
+    Widths of compressed gains. From .01 on, `least` keeps their squares above zero in fp16, too.
     """
 
     least: float

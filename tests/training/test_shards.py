@@ -71,6 +71,12 @@ def test_an_interrupted_preparation_goes_on_with_the_shards_that_are_missing(dat
     assert second.is_dir()
     with pytest.raises(UsageError, match="in other shards"):
         prepared.fill(data, half, variants=0, shards=3)
+    index = second / "index.json"
+    index.write_text(index.read_text().replace('"origin": "', '"origin": "0'))
+    with pytest.raises(UsageError, match="was prepared from other data than"):
+        prepared.fill(data, half, variants=0, shards=2)
+    with pytest.raises(UsageError, match="was prepared from other data than"):
+        chain_of(None, "train", half, CPU, seed=0)
 
 
 def test_shards_take_turns_and_each_gives_what_it_gives_alone(cache, monkeypatch):

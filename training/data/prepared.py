@@ -35,6 +35,8 @@ def fill(data: Path, cache: Path, *, variants: int = CODED, shards: int = 1) -> 
     Raises `UsageError` as `prepare` does, and where training speech is divided otherwise there.
     """
     there = {folder.name for folder in folders(cache, "train")}
+    if any(read_index(cache / name)["origin"] != origin(data, "train") for name in there):
+        raise UsageError(f"{cache} was prepared from other data than {data}; name another")
     parts = [corpus.Shard(number, shards) for number in range(shards)]
     wanted = {f"train{part.suffix}": part for part in parts}
     if there - set(wanted):

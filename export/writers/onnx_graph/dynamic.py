@@ -34,7 +34,7 @@ def to_dynamic(model: Any, quantized: Mapping[str, Quantized], *, from_floats: b
     ending = ROUNDED if from_floats else STORED
     nodes = [one for node in model.graph.node for one in _changed(node, columns, ending)]
     vectors = {one.name for one in model.graph.initializer if len(one.dims) == 1}
-    nodes = _scaled_beforehand(nodes, vectors)
+    nodes = _scaled_beforehand(nodes, vectors, [one.name for one in model.graph.output])
     tensors = [tensor for item in columns.items() for tensor in _factors(*item)]
     if from_floats:
         nodes = [*map(_rounding, columns), *nodes]
@@ -76,10 +76,12 @@ def _changed(node: Any, columns: Mapping[str, Quantized], ending: str) -> Iterat
     yield make_node("Mul", [wide, factor], [made])
 
 
-def _scaled_beforehand(nodes: Sequence[Any], vectors: Set[str]) -> list[Any]:
+def _scaled_beforehand(
+    nodes: Sequence[Any], vectors: Set[str], outputs: Sequence[str]
+) -> list[Any]:
     """(x W + b) s as x (W s) + b s: what is constant an engine computes once, when it opens."""
     made_by = {name: node for node in nodes for name in node.output}
-    uses = Counter(name for node in nodes for name in node.input)
+    uses = Counter([*outputs, *(name for node in nodes for name in node.input)])
     constant: list[Any] = []
     left = []
     for node in nodes:
