@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,6 +32,11 @@ def to_json(result: Row) -> str:
 def write(result: Row, out: Path) -> None:
     """Write the result as JSON, whole or not at all; raises `UsageError` where that fails."""
     write_text(to_json(result) + "\n", out)
+
+
+def data_uri(kind: str, content: bytes) -> str:
+    """Content of a media type as an address that a page needs nothing else for."""
+    return f"data:{kind};base64,{b64encode(content).decode()}"
 
 
 def table(titles: Sequence[str], lines: Iterable[Sequence[object]]) -> str:

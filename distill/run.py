@@ -25,7 +25,7 @@ from ..training.data.chain import Chain
 from ..training.discriminator import size_for
 from ..training.loop import Schedule, State, Trainer
 from ..training.polish import PolishStage
-from ..training.run import chain_of, fill
+from ..training.run import chain_of, prepare_once
 from ..training.stages import Stage
 from .check import Check, check
 from .consistency import ConsistencyStage
@@ -109,7 +109,7 @@ def distill(job: Job, *, resume: bool, quiet: bool) -> Outcome:
     if job.discriminator and job.method is not Method.POLISH:
         raise UsageError(f"--discriminator is for polish; {job.method} has none")
     _prepare(job, resume=resume)
-    fill(_cache(job), job.data)
+    prepare_once(job.data, _cache(job))
     train, valid = (_chain(job, split, device) for split in ("train", "valid"))
     stage = _stage(job, load(job.teacher).to(device))
     schedule = Schedule(job.minutes, learning_rate=job.rate)

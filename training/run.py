@@ -75,7 +75,7 @@ def train(job: Job, *, resume: bool, quiet: bool) -> State:
     with devices.processes(device):
         torch.manual_seed(job.seed)
         model = _model(job).to(device)
-        fill(_cache(job), job.data)
+        prepare_once(job.data, _cache(job))
         stage = stage_of(job, model, device)
         chain = _chain(job, "train", device)
         _check_crops(stage, chain)
@@ -103,7 +103,7 @@ def stage_of(job: Job, model: Model, device: torch.device) -> Stage:
     return makers[job.stage]()
 
 
-def fill(cache: Path, data: Path | None) -> None:
+def prepare_once(data: Path | None, cache: Path) -> None:
     """Prepare the speech of a cache that holds none; the first process does, the others wait.
 
     Raises `UsageError` where `data` holds no speech to train on.
@@ -126,12 +126,7 @@ def chain_of(
         raise UsageError(
             f"{data or cache}: no {split} speech; give --data, a folder of audio or of manifests"
         )
-    origins = {prepared.read_index(folder)["origin"] for folder in folders}
-    if len(origins) > 1 or (data and prepared.origin(data, split) not in origins):
-        raise UsageError(
-            f"{folders[0]} was prepared from other data than {data or folders[-1]}; "
-            "name another --cache"
-        )
+    prepared.check_origin(folders, data, split)
     # Files are held against their hashes once, however often a shard has its turn.
     opened = remembered(prepared.open_prepared)
 

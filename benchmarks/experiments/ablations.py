@@ -145,8 +145,8 @@ def _dead_zone_systems() -> list[System]:
         model = cast("Model", load(EMBEDDED_BUNDLE))
         model.recovery.zone, model.decoder.zone = recovery, decoder
         restorer = Restorer(on_torch.runners(model), model.config.host)
-        widths = (f"{zone.least:g} + {zone.more:g}" for zone in (recovery, decoder))
-        name = ", ".join(map(" ".join, zip(("recovery", "decoder"), widths, strict=True)))
+        first, second = (f"{zone.least:g} + {zone.more:g}" for zone in (recovery, decoder))
+        name = f"recovery {first}, decoder {second}"
         return System(name, None, lambda pair: restorer(pair.damaged, RATE_HZ, seed=SEED))
 
     return [system(*widths) for widths in DEAD_ZONES]

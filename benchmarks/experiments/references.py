@@ -31,8 +31,6 @@ from ..speed.timing import EXAMPLE, Clock, Timed
 
 BACKENDS = ("ort", "torch", "mil")
 COMPILED, HINTED = "torch.compile", "openvino"
-HINTS = {"LATENCY": 1, "THROUGHPUT": processors.usable()}
-"""By how many callers at once: the first computes one chunk on all cores, the other many."""
 RUNS, SECONDS = 7, 10.0
 
 
@@ -51,7 +49,10 @@ def compiled(bundle: Path) -> Contestant:
 
 
 def hinted(bundle: Path, hint: str, callers: int) -> Contestant:
-    """The bundle's files on OpenVINO, which chooses threads and streams by a hint."""
+    """The bundle's files on OpenVINO, which chooses threads and streams by a hint.
+
+    That for latency computes the chunk of one caller on all cores, that for throughput many.
+    """
     found = chosen(manifest.load(bundle), runtime_of(HINTED), "fp32", bundle)
     paths, clock = {one.component: bundle / one.path for one in found}, Clock()
 
@@ -71,7 +72,7 @@ def hinted(bundle: Path, hint: str, callers: int) -> Contestant:
 
 
 def _contestant(bundle: Path, backend: str, threads: int, timed: Timed) -> Contestant:
-    named = {"system": provenance.model(bundle)["name"], "backend": backend, "precision": "fp32"}
+    named = {"system": manifest.load(bundle).model, "backend": backend, "precision": "fp32"}
     about = {**named, "threads": threads, "steps": 1, "bytes": None}
     return Contestant(about, variant(timed, 1))
 
@@ -81,10 +82,10 @@ def main(arguments: Sequence[str]) -> None:
     bundle, out = map(Path, arguments)
     torch.set_num_threads(1)
     wave = np.resize(read_mono(EXAMPLE, RATE_HZ), round(SECONDS * RATE_HZ))
-    asked = Asked(BACKENDS, ("fp32",), (1,), (1,))
+    asked, cores = Asked(BACKENDS, ("fp32",), (1,), (1,)), processors.usable()
     timed = [*contestants(bundle, asked), compiled(bundle)]
-    timed += contestants(bundle, Asked((HINTED,), ("fp32",), (processors.usable(),), (1,)))
-    timed += [hinted(bundle, *hint) for hint in HINTS.items()]
+    timed += contestants(bundle, Asked((HINTED,), ("fp32",), (cores,), (1,)))
+    timed += [hinted(bundle, "LATENCY", 1), hinted(bundle, "THROUGHPUT", cores)]
     result = {
         "command": f"python -m hiresldm.benchmarks.experiments.references {' '.join(arguments)}",
         "machine": provenance.machine(),

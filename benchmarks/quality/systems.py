@@ -15,7 +15,7 @@ from ...core.signal.loudness import gain_to
 from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from ...families.hiresldm.host import Host, RecoveryAlone, RoundTrip
-from ...runtimes.restorer import Restorer
+from ...runtimes.restorer import DEFAULT_BACKEND, Restorer
 from ..peers.load import Peer
 from .evaluation import System
 from .testset import Pair
@@ -65,7 +65,7 @@ def variants(
     engines: list[str | None] = [*backends] or [None]
     stored: list[str | None] = [*precisions] or [None]
     return tuple(
-        Variant("/".join(filter(None, (name, engine, kept))), path, engine or "ort", kept)
+        Variant("/".join(filter(None, (name, engine, kept))), path, engine or DEFAULT_BACKEND, kept)
         for (name, path), engine, kept in product(named, engines, stored)
     )
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from ..quality.evaluation import ALL
 from ..quality.tables import measured
-from ..report import Row, interval_text, mean_text, system_title
+from ..report import Row, data_uri, interval_text, mean_text, system_title
 from .gallery import EXCERPT_S, Exhibit, Sound
 
 _LOWER_IS_BETTER = "↓"
@@ -119,10 +118,6 @@ def _exhibit(exhibit: Exhibit) -> str:
 
 def _figure(sound: Sound) -> str:
     title = escape(sound.title)
-    picture = f'<img alt="spectrogram, {title}" src="{_data("image/webp", sound.picture)}">'
-    player = f'<audio controls preload="none" src="{_data("audio/ogg", sound.audio)}"></audio>'
+    picture = f'<img alt="spectrogram, {title}" src="{data_uri("image/webp", sound.picture)}">'
+    player = f'<audio controls preload="none" src="{data_uri("audio/ogg", sound.audio)}"></audio>'
     return f"<figure><figcaption>{title}</figcaption>{picture}{player}</figure>"
-
-
-def _data(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{b64encode(content).decode()}"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from html import escape
 
 from ...core.errors import UsageError
 from ..figures import png
-from ..report import Row, table
+from ..report import Row, data_uri, table
 from . import tradeoff
 
 OPERATORS = 15
@@ -85,8 +84,7 @@ def _tradeoff(result: Row, quality: Row | None) -> str:
         drawn = png(tradeoff.picture(tradeoff.points(result, quality)))
     except UsageError as error:  # after minutes of measuring, no reason to lose them
         return f"{title}<p>No picture: {escape(str(error))}.</p>"
-    source = f"data:image/png;base64,{b64encode(drawn).decode()}"
-    return f'{title}<img alt="quality against time" src="{source}">'
+    return f'{title}<img alt="quality against time" src="{data_uri("image/png", drawn)}">'
 
 
 def _bar(row: Row, slowest: float) -> str:

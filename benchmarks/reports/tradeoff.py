@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import UsageError
+from ...runtimes.restorer import DEFAULT_BACKEND
 from ..figures import blank
 from ..report import Row, system_title
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 PANELS = ("dnsmos_ovrl", "pesq", "estoi")
 """Metrics that are drawn, where they were measured."""
-DEFAULT_ENGINE = "ort"
 AREA_PER_MB, LEAST_AREA = 12, 10
 NAMES_ROOM = 1.35
 """Width of a panel as a multiple of the longest time, so that names fit in."""
@@ -32,7 +32,7 @@ class Point:
     def title(self) -> str:
         """Its name beside its mark."""
         own = [self.speed[name] for name in ("backend", "precision") if self.speed[name]]
-        variant = own if own != [DEFAULT_ENGINE] else []
+        variant = own if own != [DEFAULT_BACKEND] else []
         return " ".join((system_title(self.speed), *variant))
 
 
@@ -98,7 +98,7 @@ def _scored(row: Row, names: Sequence[str], scored: Mapping[Any, Row]) -> Row | 
         return scored.get((row["system"], None))
     precision = [row["precision"]] if row["precision"] else []
     variants = [[row["backend"], *precision]]
-    if row["backend"] == DEFAULT_ENGINE:
+    if row["backend"] == DEFAULT_BACKEND:
         variants.append(precision)
     own = (name for name in names if name.split("/")[1:] in variants)
     return next(

@@ -34,9 +34,9 @@ def fill(data: Path, cache: Path, *, variants: int = CODED, shards: int = 1) -> 
 
     Raises `UsageError` as `prepare` does, and where training speech is divided otherwise there.
     """
-    there = {folder.name for folder in folders(cache, "train")}
-    if any(read_index(cache / name)["origin"] != origin(data, "train") for name in there):
-        raise UsageError(f"{cache} was prepared from other data than {data}; name another")
+    found = folders(cache, "train")
+    check_origin(found, data, "train")
+    there = {folder.name for folder in found}
     parts = [corpus.Shard(number, shards) for number in range(shards)]
     wanted = {f"train{part.suffix}": part for part in parts}
     if there - set(wanted):
@@ -137,6 +137,16 @@ def origin(data: Path, split: str) -> str:
         size = recording.path.stat().st_size if recording.path.exists() else -1
         sums.update(f"{recording.path.relative_to(data)} {recording.speaker} {size}\n".encode())
     return sums.hexdigest()
+
+
+def check_origin(prepared: Sequence[Path], data: Path | None, split: str) -> None:
+    """Raise `UsageError` where prepared folders are not of `data`, or not all of one data."""
+    origins = {read_index(folder)["origin"] for folder in prepared}
+    if len(origins) > 1 or (data and origins - {origin(data, split)}):
+        raise UsageError(
+            f"{prepared[0]} was prepared from other data than {data or prepared[-1]}; "
+            "name another cache"
+        )
 
 
 def facts(data: Path, split: str) -> dict[str, Any]:
