@@ -35,7 +35,7 @@ NEEDED = {
     "polish": NAMES,
 }
 """Components that a stage needs trained already."""
-BATCHES = {"recovery": 24, "autoencoder": 24, "denoiser": 48, "polish": 12}
+BATCHES = {"recovery": 24, "autoencoder": 24, "denoiser": 48, "polish": 24}
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from scipy import signal
 from hiresldm.cli.main import main
 from hiresldm.core.errors import AudioError, IntegrityError, UsageError
 from hiresldm.training.data import gate
-from hiresldm.training.data.material import assemble, encode
-from hiresldm.training.data.prepared import open_prepared, prepare, read_index
+from hiresldm.training.data.material import assemble
+from hiresldm.training.data.prepared import encode, open_prepared, prepare, read_index
 
 RATE_HZ = 48_000
 

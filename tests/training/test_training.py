@@ -26,7 +26,7 @@ from hiresldm.training.data.material import assemble
 from hiresldm.training.data.prepared import prepare
 from hiresldm.training.discriminator import DiscriminatorSize
 from hiresldm.training.loop import Schedule, Trainer
-from hiresldm.training.polish import PolishStage
+from hiresldm.training.polish import PolishStage, full_band_first
 from hiresldm.training.stages import Outcome, RecoveryStage
 
 RATE_HZ = 48_000
@@ -170,6 +170,26 @@ def test_a_polish_moves_what_it_is_asked_to_and_its_discriminator(sounds: Sounds
     }
     assert moved == {"denoiser", "decoder"}
     assert not torch.equal(verdict, stage.discriminator.discriminators[0].verdict.weight)
+
+
+def test_recovery_learns_from_all_crops_and_the_decoder_from_those_with_a_top(sounds: Sounds):
+    """Two of a polish's six crops are decoded: those two that do not end below 15 kHz."""
+    stage = PolishStage(Model(TINY), batch=6, seconds=0.4)
+    chain = Chain(sounds)
+    clean, damaged, bandwidth_hz, _, noise = stage.inputs(chain, 0)
+    bandwidth_hz[:] = torch.tensor([8e3, 24e3, 8e3, 8e3, 16e3, 8e3])
+    which = full_band_first(bandwidth_hz, chain.draw(0))[:2]
+    assert set(which.tolist()) == {1, 4}
+
+    def gradient_of(decoded: bool) -> torch.Tensor:
+        """Of the losses at the damaged crops, one value for each of them."""
+        heard = damaged.clone().requires_grad_()
+        losses = stage.outcome(clean, heard, bandwidth_hz, which, noise).losses
+        kept = [v for n, v in losses.items() if n.startswith("recovery_") != decoded]
+        return torch.autograd.grad(torch.stack(kept).sum(), heard)[0].abs().amax(1) > 0
+
+    assert gradient_of(decoded=False).all()
+    assert gradient_of(decoded=True).nonzero().flatten().tolist() == [1, 4]
 
 
 def test_what_a_discriminator_corrects_is_as_large_as_it_may_be(sounds: Sounds):

@@ -21,6 +21,8 @@ CLEAN = "clean"
 LIKELIHOOD = {"noise": 0.30, "reverb": 0.25, "lowpass": 0.20, "clip": 0.10, "codec": 0.15}
 """Of kinds that come together."""
 COUNTS = {2: 0.5, 3: 0.3, 4: 0.2}
+HEARD = {"noise": 0.5, "reverb": 0.35, "clip": 0.15}
+"""Of kinds that happen before a codec is in the way."""
 NOISE_SNR_DB, HISS_SNR_DB = (-2.0, 15.0), (20.0, 38.0)
 
 
@@ -71,7 +73,18 @@ def kinds_of(damage: str, draw: Draw) -> tuple[str, ...]:
 def together(draw: Draw) -> tuple[str, ...]:
     """Two kinds or more in random order, as they come in recordings."""
     count = int(draw.rng.choice(list(COUNTS), p=list(COUNTS.values())))
-    names, shares = list(LIKELIHOOD), list(LIKELIHOOD.values())
+    return _some(LIKELIHOOD, count, draw)
+
+
+def before_a_codec(draw: Draw) -> tuple[str, ...]:
+    """What a microphone hears, in order: as often as not the voice alone, else one or two kinds."""
+    count = int(draw.rng.choice([0, 1, 2], p=[0.5, 0.25, 0.25]))
+    return _some(HEARD, count, draw)
+
+
+def _some(likelihood: Mapping[str, float], count: int, draw: Draw) -> tuple[str, ...]:
+    """So many different kinds in random order."""
+    names, shares = list(likelihood), list(likelihood.values())
     return tuple(map(str, draw.rng.choice(names, count, replace=False, p=shares)))
 
 

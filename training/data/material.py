@@ -18,7 +18,6 @@ from ...core import processors
 from ...core.errors import UsageError
 from ...core.spec import Array
 from . import corpus, gate, rooms
-from .codecs import coded
 
 SHORTEST_S = 1.0
 SILENT = 1e-3
@@ -35,6 +34,13 @@ Samples = NDArray[np.int16]
 Numbers = NDArray[np.int64]
 
 
+def samples_of(wave: Array | Samples) -> Samples:
+    """A wave (n,) as 16-bit samples, half as large; what stands above full scale is cut."""
+    if wave.dtype == np.int16:
+        return np.asarray(wave, np.int16)
+    return np.round(np.clip(wave, -1, 1) * 32767).astype(np.int16)
+
+
 @dataclass(frozen=True)
 class Clips:
     """Waves at 48 kHz one after the other as 16-bit samples (N,), where each begins, its length."""
@@ -44,13 +50,13 @@ class Clips:
     lengths: Numbers
 
     @classmethod
-    def of(cls, waves: Sequence[Array]) -> Clips:
-        """Waves (n,) of any lengths; what stands above full scale is cut."""
+    def of(cls, waves: Sequence[Array | Samples]) -> Clips:
+        """Waves (n,) of any lengths, as `samples_of` gives them or still to be made so."""
         lengths = np.array([len(wave) for wave in waves], np.int64)
         audio = np.zeros(int(lengths.sum()), np.int16)
         offsets = np.cumsum(lengths) - lengths
         for offset, wave in zip(offsets, waves, strict=True):
-            audio[offset : offset + len(wave)] = np.round(np.clip(wave, -1, 1) * 32767)
+            audio[offset : offset + len(wave)] = samples_of(wave)
         return cls(audio, offsets, lengths)
 
     def __len__(self) -> int:
@@ -107,27 +113,15 @@ def assemble(
         voices.setdefault(recording.speaker, []).append(recording)
     noises = corpus.noises(data, split, shard)
     faster = NOISE_SPEEDS if len(speeds) > 1 else (1.0,)
-    spoken = _all(partial(_voice, speeds=speeds), list(voices.values()))
-    heard = _all(partial(_noise, speeds=faster), noises)
+    spoken = each(partial(_voice, speeds=speeds), list(voices.values()))
+    heard = each(partial(_noise, speeds=faster), noises)
     speech, noise = _speech(spoken), Clips.of([wave for group in heard for wave in group])
     if speech is None:
         raise UsageError(f"{data}: no {split} clip of at least {SHORTEST_S:g} s that is not silent")
     return Material(speech, noise, rooms.of(corpus.rooms(data, split)))
 
 
-def encode(material: Material, *, variants: int, seed: int = 0) -> tuple[Coded, ...]:
-    """Coded versions of half of the clips, at their own speed, `variants` times."""
-    own = np.flatnonzero(material.speech.speed == 1.0)
-    made = []
-    for variant in range(variants):
-        rng = np.random.default_rng([seed, variant])
-        chosen = np.sort(rng.choice(own, max(1, len(own) // 2), replace=False))
-        pairs = [(material.speech.recorded.wave(int(i)), (seed, variant, int(i))) for i in chosen]
-        made.append(Coded(Clips.of(_all(_coded, pairs)), chosen.astype(np.int64)))
-    return tuple(made)
-
-
-def _all(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+def each(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     """The work done on every item, by several processes where that is worth starting them."""
     if len(items) < FEW:
         return [work(item) for item in items]
@@ -144,8 +138,8 @@ class _Take:
     recording: corpus.Recording
     speed: float
     bandwidth_hz: float
-    clip: Array
-    target: Array
+    clip: Samples
+    target: Samples
 
 
 def _voice(recordings: Sequence[corpus.Recording], speeds: Sequence[float]) -> list[_Take]:
@@ -165,7 +159,7 @@ def _take(recording: corpus.Recording, clip: Array, target: Array, speed: float)
         clip, target = pair[:, 0].copy(), pair[:, 1].copy()
     # The slope of a resampler begins below half the rate.
     top_hz = min(recording.bandwidth_hz * speed, 0.47 * corpus.RATE_HZ)
-    return _Take(recording, speed, top_hz, clip, target)
+    return _Take(recording, speed, top_hz, samples_of(clip), samples_of(target))
 
 
 def _usable(wave: Array) -> bool:
@@ -195,8 +189,3 @@ def _noise(recording: corpus.Recording, speeds: Sequence[float]) -> list[Array]:
         return []
     wave = wave * (NOISE_LEVEL / level)
     return [wave if s == 1.0 else soxr.resample(wave, s, 1.0, quality="LQ") for s in speeds]
-
-
-def _coded(given: tuple[Array, tuple[int, ...]]) -> Array:
-    wave, seed = given
-    return coded(wave, np.random.default_rng(seed))

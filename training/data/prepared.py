@@ -18,8 +18,13 @@ import numpy as np
 
 from ...core.bundle.manifest import sha256_of
 from ...core.errors import IntegrityError, UsageError
+from ...core.spec import Array
 from . import corpus, rooms
-from .material import SPEEDS, Clips, Coded, Material, Speech, assemble, encode
+from .bank import Sounds
+from .codecs import coded
+from .draws import Draw
+from .kinds import Damage, before_a_codec
+from .material import SPEEDS, Clips, Coded, Material, Samples, Speech, assemble, each, samples_of
 
 INDEX = "index.json"
 CODED = 2
@@ -79,6 +84,26 @@ def prepare(
         partial_folder.rename(folder)
     except OSError as error:
         raise UsageError(f"{folder}: cannot be written to: {error}") from error
+
+
+def encode(material: Material, *, variants: int, seed: int = 0) -> tuple[Coded, ...]:
+    """Coded versions of half of the clips, at their own speed, `variants` times.
+
+    Half of these are damaged beforehand: a codec is given what a microphone has heard.
+    """
+    own, damage = np.flatnonzero(material.speech.speed == 1.0), Damage(Sounds(material))
+
+    def heard(clip: int, draw: Draw) -> Array:
+        return damage(material.speech.recorded.wave(clip), before_a_codec(draw), draw)
+
+    made = []
+    for variant in range(variants):
+        rng = np.random.default_rng([seed, variant])
+        chosen = np.sort(rng.choice(own, max(1, len(own) // 2), replace=False))
+        draws = [(int(clip), Draw([seed, variant, int(clip)])) for clip in chosen]
+        waves = each(_coded, [(heard(clip, draw), draw.rng) for clip, draw in draws])
+        made.append(Coded(Clips.of(waves), chosen.astype(np.int64)))
+    return tuple(made)
 
 
 def folders(cache: Path, split: str) -> list[Path]:
@@ -184,3 +209,7 @@ def _arrays_of(name: str, clips: Clips) -> Iterator[tuple[str, np.ndarray]]:
     yield name, clips.audio
     yield f"{name}_at", clips.offsets
     yield f"{name}_length", clips.lengths
+
+
+def _coded(given: tuple[Array, np.random.Generator]) -> Samples:
+    return samples_of(coded(*given))
