@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import soxr
 from scipy import signal
 
 from hiresldm.cli.main import main
@@ -67,6 +68,16 @@ def test_speeds_and_codecs_are_in_the_cache_and_come_back_as_they_were(data, pre
     assert np.array_equal(kept.coded[0].of, coded.of)
     assert np.array_equal(kept.coded[0].clips.audio, coded.clips.audio)
     assert (kept.coded[0].clips.lengths == lengths[coded.of]).all()
+
+
+def test_a_folder_without_manifests_is_measured_for_how_far_up_it_sounds(tmp_path, speech):
+    """Not by the rate of its files: one of these was a call."""
+    narrow = soxr.resample(soxr.resample(speech, RATE_HZ, 8000), 8000, RATE_HZ)
+    for name, wave in (("call", narrow), ("studio", speech)):
+        soundfile.write(tmp_path / f"{name}.wav", wave, RATE_HZ)
+    call, studio = assemble(tmp_path, "train").speech.bandwidth_hz
+    assert 3400 < call < 4200
+    assert studio > 15_000
 
 
 def test_a_changed_cache_is_refused(data, prepared, tmp_path):

@@ -29,6 +29,8 @@ class Recording:
     language: str = ""
     source: str = ""
     """Where the recording is from, as its manifest says."""
+    is_measured: bool = True
+    """Whether its bandwidth was measured, or is what its file could hold."""
 
 
 @dataclass(frozen=True)
@@ -111,14 +113,17 @@ def _listed(root: Path, split: str, pattern: str) -> list[Recording]:
 
 
 def _from_row(root: Path, row: dict[str, str]) -> Recording:
-    bandwidth_hz = float(row.get("bandwidth_hz") or RATE_HZ / 2)
+    told = row.get("bandwidth_hz") or ""
+    bandwidth_hz = float(told or RATE_HZ / 2)
     names = ("speaker", "kind", "lang", "source")
     speaker, kind, language, source = (row.get(name) or "" for name in names)
-    return Recording(root / row["path"], speaker, bandwidth_hz, kind, language, source)
+    where = root / row["path"]
+    return Recording(where, speaker, bandwidth_hz, kind, language, source, is_measured=bool(told))
 
 
 def _bare(path: Path) -> Recording:
-    return Recording(path, path.parent.name, min(RATE_HZ, _info(path).samplerate) / 2)
+    most_hz = min(RATE_HZ, _info(path).samplerate) / 2
+    return Recording(path, path.parent.name, most_hz, is_measured=False)
 
 
 def _bare_split(index: int) -> str:

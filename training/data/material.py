@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,7 @@ from ...core import processors
 from ...core.errors import UsageError
 from ...core.spec import Array
 from . import corpus, gate, rooms
+from .bandwidth import sounding_hz
 
 SHORTEST_S = 1.0
 SILENT = 1e-3
@@ -37,7 +38,7 @@ Numbers = NDArray[np.int64]
 def samples_of(wave: Array | Samples) -> Samples:
     """A wave (n,) as 16-bit samples, half as large; what stands above full scale is cut."""
     if wave.dtype == np.int16:
-        return np.asarray(wave, np.int16)
+        return wave.astype(np.int16, copy=False)
     return np.round(np.clip(wave, -1, 1) * 32767).astype(np.int16)
 
 
@@ -145,12 +146,20 @@ class _Take:
 def _voice(recordings: Sequence[corpus.Recording], speeds: Sequence[float]) -> list[_Take]:
     """Everything that one speaker says, at all speeds."""
     read = [(recording, corpus.read(recording)) for recording in recordings]
-    spoken = [(recording, wave) for recording, wave in read if _usable(wave)]
+    spoken = [(_measured(one, wave), wave) for one, wave in read if _usable(wave)]
     if not spoken:
         return []
     floor = gate.floor_db([wave for _, wave in spoken])
     pairs = ((recording, wave, gate.gated(wave, floor)) for recording, wave in spoken)
     return [_take(*pair, speed) for pair in pairs for speed in speeds]
+
+
+def _measured(recording: corpus.Recording, wave: Array) -> corpus.Recording:
+    """The recording with a bandwidth that was measured, where its manifest does not tell."""
+    if recording.is_measured:
+        return recording
+    bandwidth_hz = min(recording.bandwidth_hz, sounding_hz(wave))
+    return replace(recording, bandwidth_hz=bandwidth_hz, is_measured=True)
 
 
 def _take(recording: corpus.Recording, clip: Array, target: Array, speed: float) -> _Take:
