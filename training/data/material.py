@@ -39,7 +39,8 @@ def samples_of(wave: Array | Samples) -> Samples:
     """A wave (n,) as 16-bit samples, half as large; what stands above full scale is cut."""
     if wave.dtype == np.int16:
         return wave.astype(np.int16, copy=False)
-    return np.round(np.clip(wave, -1, 1) * 32767).astype(np.int16)
+    within = np.clip(np.asarray(wave, np.float32), -1, 1)
+    return np.asarray(np.round(within * 32767), np.int16)
 
 
 @dataclass(frozen=True)
