@@ -11,10 +11,10 @@ import numpy as np
 from ..core.errors import UsageError
 from ..core.signal.metrics import si_sdr_db
 from ..core.spec import Array
-from ..training.data.bank import Sounds
+from ..training.damage.bank import Sounds
+from ..training.damage.draws import Draw
+from ..training.damage.kinds import CLEAN, KINDS, MIXED, Damage, kinds_of
 from ..training.data.corpus import RATE_HZ
-from ..training.data.draws import Draw
-from ..training.data.kinds import CLEAN, KINDS, MIXED, Damage, kinds_of
 from ..training.data.material import Material, assemble
 
 CLASSES = (*KINDS, MIXED, CLEAN)

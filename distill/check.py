@@ -13,7 +13,7 @@ from ..core.signal.metrics import lsd
 from ..core.signal.sampler import ddim, timesteps
 from ..families.hiresldm import torch_frontend as frontend
 from ..families.hiresldm.model import Model
-from ..training.data.chain import Chain
+from ..training.damage.chain import Chain
 from ..training.stages import samples_of
 
 CLIPS = 8

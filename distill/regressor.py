@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..families.hiresldm.model import Model
-from ..training.data.chain import Chain
+from ..training.damage.chain import Chain
 from ..training.stages import Inputs, Outcome, latent_inputs, latents_of, trained
 
 

@@ -21,7 +21,7 @@ from ..families.hiresldm.components import NAMES
 from ..families.hiresldm.denoiser import Denoiser
 from ..families.hiresldm.model import Model, load
 from ..training import devices
-from ..training.data.chain import Chain
+from ..training.damage.chain import Chain
 from ..training.discriminator import size_for
 from ..training.loop import Schedule, State, Trainer
 from ..training.polish import PolishStage

@@ -13,7 +13,7 @@ from ..families.hiresldm.config import ModelConfig
 from ..families.hiresldm.denoiser import FREQUENCIES, Denoiser
 from ..families.hiresldm.layers import Linear
 from ..families.hiresldm.model import Model
-from ..training.data.chain import Chain
+from ..training.damage.chain import Chain
 from ..training.stages import Inputs, Outcome, latent_inputs, latents_of, times_of, trained
 from .losses import diffused, shortcut_loss
 

@@ -17,7 +17,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from ..families.checkpoints import save_component
 from . import devices
-from .data.chain import Chain
+from .damage.chain import Chain
 from .devices import Captured, Feed, Precision
 from .optimizer import Average, Optimizer
 from .plot import plot_losses

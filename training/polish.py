@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from ..core.errors import UsageError
 from ..core.signal.sampler import ddim, timesteps
 from ..families.hiresldm.model import Model
-from .data.chain import Chain
-from .data.draws import Draw
+from .damage.chain import Chain
+from .damage.draws import Draw
 from .discriminator import Discriminator, DiscriminatorSize
 from .objectives import ADVERSARIAL_SHARE, adversarial_losses, decoding_losses, recovery_losses
 from .stages import FULL_BAND_HZ, Inputs, Losses, Outcome, crops_of, latent_noise, trained

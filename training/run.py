@@ -19,9 +19,9 @@ from ..families.hiresldm.components import NAMES
 from ..families.hiresldm.config import ModelConfig
 from ..families.hiresldm.model import Model
 from . import devices, log
+from .damage.bank import Sounds
+from .damage.chain import FILLED, Chain, ShardedChain
 from .data import prepared
-from .data.bank import Sounds
-from .data.chain import FILLED, Chain, ShardedChain
 from .discriminator import size_for
 from .loop import Schedule, State, Trainer
 from .polish import POLISHED, PolishStage

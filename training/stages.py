@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from ..families.hiresldm.config import ModelConfig
 from ..families.hiresldm.model import Model
-from .data.chain import Batch, Chain
-from .data.draws import Draw
+from .damage.chain import Batch, Chain
+from .damage.draws import Draw
 from .objectives import decoding_losses, recovery_losses
 
 FULL_BAND_HZ = 15_000.0

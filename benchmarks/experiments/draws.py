@@ -18,10 +18,10 @@ import numpy as np
 from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array, Arrays, Runner
 from ...runtimes.restorer import EMBEDDED_BUNDLE, Restorer
-from ...training.data import effects, noises
-from ...training.data.bank import Sounds
-from ...training.data.draws import Draw
-from ...training.data.kinds import waves_of
+from ...training.damage import effects, noises
+from ...training.damage.bank import Sounds
+from ...training.damage.draws import Draw
+from ...training.damage.kinds import waves_of
 from ...training.data.material import Material, assemble
 from .. import provenance, report
 from ..quality import evaluation as quality

@@ -19,10 +19,10 @@ from ...core.errors import UsageError
 from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from ...runtimes.restorer import EMBEDDED_BUNDLE
+from ...training.damage.effects import active_level
+from ...training.damage.noises import unit
 from ...training.data import corpus
 from ...training.data.codecs import Rng
-from ...training.data.effects import active_level
-from ...training.data.noises import unit
 from .. import provenance, report
 from ..peers.load import peers_of
 from ..quality import evaluation as quality

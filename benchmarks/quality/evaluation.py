@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core.errors import ToolkitError
 from ...core.spec import Array
-from ...training.data.kinds import CLEAN
+from ...training.damage.kinds import CLEAN
 from .metrics.scores import Scorer, score
 from .testset import Pair
 

@@ -19,12 +19,12 @@ from ...core.restorer import measure
 from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
 from ...runtimes.restorer import EMBEDDED_BUNDLE, Restorer
-from ...training.data.bank import Sounds
-from ...training.data.draws import Draw
-from ...training.data.effects import active_level
-from ...training.data.kinds import waves_of
+from ...training.damage.bank import Sounds
+from ...training.damage.draws import Draw
+from ...training.damage.effects import active_level
+from ...training.damage.kinds import waves_of
+from ...training.damage.noises import Noises
 from ...training.data.material import assemble
-from ...training.data.noises import Noises
 from .. import provenance, report
 from ..report import Row
 from .metrics import scores

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ...training.data.kinds import CLEAN
+from ...training.damage.kinds import CLEAN
 from ..report import Row, system_title, table
 from .evaluation import ALL
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ...training.data.kinds import CLEAN
+from ...training.damage.kinds import CLEAN
 from .. import report
 from ..peers.load import NAMES
 from ..quality import per_speaker

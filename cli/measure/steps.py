@@ -92,7 +92,7 @@ def _workers(threads: int | None) -> int:
 
 def _damaged(data: Path, split: str, *, seed: int, per_class: int) -> list[Pair]:
     from ...benchmarks.quality.testset import pairs
-    from ...training.data.kinds import CLEAN
+    from ...training.damage.kinds import CLEAN
 
     drawn = pairs(data, split, seed=seed, per_class=per_class)
     return [pair for pair in drawn if pair.kind != CLEAN]

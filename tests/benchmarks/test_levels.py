@@ -16,7 +16,7 @@ from hiresldm.core.restorer import Restorer, measure
 from hiresldm.core.signal.metrics import si_sdr_db, snr_db
 from hiresldm.core.signal.rates import RATE_HZ
 from hiresldm.core.spec import Array
-from hiresldm.training.data.effects import active_level
+from hiresldm.training.damage.effects import active_level
 
 
 @pytest.fixture(scope="module")

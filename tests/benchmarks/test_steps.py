@@ -24,7 +24,7 @@ from hiresldm.distill.shortcut import COMPONENT, TwoTimeDenoiser
 from hiresldm.families.checkpoints import load, save_component
 from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE, Restorer
-from hiresldm.training.data.kinds import KINDS
+from hiresldm.training.damage.kinds import KINDS
 
 RATE_HZ = 48_000
 

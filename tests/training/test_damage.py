@@ -9,12 +9,13 @@ from scipy import signal
 
 from hiresldm.core.errors import UsageError
 from hiresldm.core.signal.loudness import LoudnessMeter, gain_to
-from hiresldm.training.data import chain, codecs, effects, noises, rooms
-from hiresldm.training.data.bank import Sounds
-from hiresldm.training.data.chain import Chain
-from hiresldm.training.data.draws import Draw
-from hiresldm.training.data.kinds import KINDS, Damage, together
-from hiresldm.training.data.levels import integrated_lufs, model_gain
+from hiresldm.training.damage import chain, effects, noises
+from hiresldm.training.damage.bank import Sounds
+from hiresldm.training.damage.chain import Chain
+from hiresldm.training.damage.draws import Draw
+from hiresldm.training.damage.kinds import KINDS, Damage, together
+from hiresldm.training.damage.levels import integrated_lufs, model_gain
+from hiresldm.training.data import codecs, rooms
 from hiresldm.training.data.material import Clips, Coded, Material, Speech
 
 RATE_HZ = 48_000

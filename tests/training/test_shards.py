@@ -16,10 +16,10 @@ from tiny import TINY
 
 from hiresldm.core.errors import UsageError
 from hiresldm.training import devices
-from hiresldm.training.data import chain as chains
+from hiresldm.training.damage import chain as chains
+from hiresldm.training.damage.bank import Sounds
+from hiresldm.training.damage.chain import Chain, ShardedChain
 from hiresldm.training.data import corpus, prepared
-from hiresldm.training.data.bank import Sounds
-from hiresldm.training.data.chain import Chain, ShardedChain
 from hiresldm.training.run import chain_of
 
 RATE_HZ, SAMPLES = 48_000, 24_000

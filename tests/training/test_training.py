@@ -20,8 +20,8 @@ from hiresldm.core.errors import IntegrityError, UsageError
 from hiresldm.families.hiresldm.model import Model
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE as EMBEDDED
 from hiresldm.training import run
-from hiresldm.training.data.bank import Sounds
-from hiresldm.training.data.chain import Chain
+from hiresldm.training.damage.bank import Sounds
+from hiresldm.training.damage.chain import Chain
 from hiresldm.training.data.material import assemble
 from hiresldm.training.data.prepared import prepare
 from hiresldm.training.discriminator import DiscriminatorSize

@@ -9,8 +9,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 from hiresldm.families.hiresldm.model import Model
 from hiresldm.training import devices
-from hiresldm.training.data.bank import Sounds
-from hiresldm.training.data.chain import Chain
+from hiresldm.training.damage.bank import Sounds
+from hiresldm.training.damage.chain import Chain
 from hiresldm.training.data.prepared import open_prepared
 from hiresldm.training.loop import Schedule, Trainer
 from hiresldm.training.stages import Inputs, RecoveryStage

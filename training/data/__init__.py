@@ -1,1 +1,1 @@
-"""Speech prepared once, and damaged anew in every step."""
+"""Recordings on disk, and what is prepared of them once: targets, speeds, codecs, a cache."""

@@ -19,11 +19,11 @@ import numpy as np
 from ...core.bundle.manifest import sha256_of
 from ...core.errors import IntegrityError, UsageError
 from ...core.spec import Array
+from ..damage.bank import Sounds
+from ..damage.draws import Draw
+from ..damage.kinds import Damage, before_a_codec
 from . import corpus, rooms
-from .bank import Sounds
 from .codecs import coded
-from .draws import Draw
-from .kinds import Damage, before_a_codec
 from .material import SPEEDS, Clips, Coded, Material, Samples, Speech, assemble, each, samples_of
 
 INDEX = "index.json"

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from ...core.errors import UsageError
-from .corpus import RATE_HZ
+from ..data.corpus import RATE_HZ
+from ..data.material import Clips, Material
 from .draws import Draw
-from .material import Clips, Material
 
 LONGEST_MINUTES = 6.0
 """Of a speaker's minutes no more than these make it likelier to be drawn."""

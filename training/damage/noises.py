@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from ..data.corpus import RATE_HZ
 from . import effects
 from .bank import Sounds
-from .corpus import RATE_HZ
 from .draws import Draw
 
 RECORDED = "recorded"

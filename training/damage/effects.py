@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .corpus import RATE_HZ
+from ..data.corpus import RATE_HZ
 from .draws import Draw
 
 FRAME = RATE_HZ // 50

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ...core.spec import Array
+from ..data.codecs import coded
 from . import effects, noises
 from .bank import Sounds
-from .codecs import coded
 from .draws import Draw
 
 KINDS = ("noise", "hiss", "reverb", "lowpass", "clip", "codec")
