@@ -59,7 +59,19 @@ def test_each_kind_is_seeded_finite_aligned_and_keeps_the_length(sounds, speech,
 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_codec_leaves_speech_where_it_was(speech, seed: int):
-    assert abs(lag_of(codecs.coded(speech, np.random.default_rng(seed)), speech)) <= 2
+    for codec in (codecs.coded, codecs.telephoned):
+        assert abs(lag_of(codec(speech, np.random.default_rng(seed)), speech)) <= 2
+
+
+def test_a_telephone_has_no_top_and_is_worse_than_its_band(speech):
+    said = codecs.telephoned(speech, np.random.default_rng(1))
+    spectrum = np.abs(np.fft.rfft(said))
+    hz = np.fft.rfftfreq(len(said), 1 / RATE_HZ)
+    assert spectrum[hz > 4200].max() < 1e-2 * spectrum.max()
+    band = np.fft.irfft(np.fft.rfft(speech) * ((hz > 500) & (hz < 3000)), len(speech))
+    heard = np.fft.irfft(np.fft.rfft(said) * ((hz > 500) & (hz < 3000)), len(speech))
+    share = float(heard @ band / (band @ band))
+    assert 5 < 10 * np.log10(((share * band) ** 2).sum() / ((heard - share * band) ** 2).sum()) < 40
 
 
 def test_reverb_keeps_the_direct_sound_in_place_and_the_level(speech):

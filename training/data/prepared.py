@@ -23,12 +23,14 @@ from ..damage.bank import Sounds
 from ..damage.draws import Draw
 from ..damage.kinds import Damage, before_a_codec
 from . import corpus, rooms
-from .codecs import coded
+from .codecs import coded, telephoned
 from .material import SPEEDS, Clips, Coded, Material, Samples, Speech, assemble, each, samples_of
 
 INDEX = "index.json"
 CODED = 2
 """Codecs that half of the clips are heard through, each another time."""
+TELEPHONED = 0.25
+"""Share of them that are a telephone's."""
 KNOWN = ("speaker", "bandwidth_hz", "speed")
 """What is known of every clip."""
 
@@ -212,4 +214,5 @@ def _arrays_of(name: str, clips: Clips) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _coded(given: tuple[Array, np.random.Generator]) -> Samples:
-    return samples_of(coded(*given))
+    wave, rng = given
+    return samples_of(telephoned(wave, rng) if rng.random() < TELEPHONED else coded(wave, rng))
