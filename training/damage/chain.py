@@ -18,6 +18,8 @@ from .noises import Noises
 UNTOUCHED = 0.2
 """Share of the crops that are hardly damaged at all, from which to learn to do no harm."""
 CODED = 0.2
+IN_THE_ROOM = 0.3
+"""Share of noises that sound in the room that the voice is in; others bring their own."""
 FILLED = 7 / 8
 """Share of a crop that has to be clip rather than the silence after it."""
 REMEMBERED = 12
@@ -127,10 +129,13 @@ class Chain:
             return effects.chosen(share * few, before, after, draw)
 
         lost = draw.coin(len(wave), 0.34 * few) * (self._response(wave, draw) - 1)
+        noise = draw.coin(len(wave), 0.62 * few) * level
+        noise = noise * self._noise(len(wave), wave.shape[1], draw)
+        inside = draw.coin(len(wave), IN_THE_ROOM)
+        wave = wave + inside * noise
         echoed = effects.reverberate(wave, self.sounds.rooms, self.sounds.direct, draw)
         wave = some(0.38, wave, echoed)
-        wave = effects.filtered(wave, 1 + early * lost)
-        wave = some(0.62, wave, wave + level * self._noise(len(wave), wave.shape[1], draw))
+        wave = effects.filtered(wave, 1 + early * lost) + (1 - inside) * noise
         wave = some(0.14, wave, effects.clip(wave, draw))
         wave = effects.filtered(wave, 1 + (1 - early) * lost)
         wave = some(0.10, wave, effects.wander(wave, draw))
