@@ -36,7 +36,7 @@ FULL, CLIPPED = 0.995, 2e-4
 """Level above which a sample may be clipped, and the share of such samples that is too much."""
 LEVEL = 0.035
 """RMS of loud frames, as every clip is given it."""
-LEAST_SNR_DB = 20.0
+LEAST_SNR_DB = 26.0
 """Between speech and the pauses in it."""
 
 

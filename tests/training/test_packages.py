@@ -19,7 +19,7 @@ RATE_HZ = 48_000
 def unpacked(tmp_path: Path, speech: np.ndarray) -> Path:
     """KLettres in three languages: words of half a second, clipped ones, and nothing but hiss."""
     root, rng = tmp_path / "unpacked", np.random.default_rng(0)
-    words = np.split(speech[: 12 * RATE_HZ // 2], 12)
+    words = [np.pad(word, RATE_HZ // 5) for word in np.split(speech[: 6 * RATE_HZ], 12)]
     spoken = {
         "de": words,
         "fr": [np.clip(40 * word, -1, 1) for word in words],
