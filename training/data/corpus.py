@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile as sf
@@ -30,7 +29,7 @@ class Recording:
     source: str = ""
     """Where the recording is from, as its manifest says."""
     is_measured: bool = True
-    """Whether its bandwidth was measured, or is what its file could hold."""
+    """Whether its bandwidth was measured, or is what any file could hold."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +91,10 @@ def read(recording: Recording) -> Array:
 
 def duration_s(recording: Recording) -> float:
     """Length in seconds, as the file's header tells it."""
-    return float(_info(recording.path).duration)
-
-
-def _info(path: Path) -> Any:
     try:
-        return sf.info(path)
+        return float(sf.info(recording.path).duration)
     except (OSError, sf.LibsndfileError) as error:
-        raise AudioError(f"{path} is no audio that can be read: {error}") from error
+        raise AudioError(f"{recording.path} is no audio that can be read: {error}") from error
 
 
 def _listed(root: Path, split: str, pattern: str) -> list[Recording]:
@@ -122,8 +117,7 @@ def _from_row(root: Path, row: dict[str, str]) -> Recording:
 
 
 def _bare(path: Path) -> Recording:
-    most_hz = min(RATE_HZ, _info(path).samplerate) / 2
-    return Recording(path, path.parent.name, most_hz, is_measured=False)
+    return Recording(path, path.parent.name, RATE_HZ / 2, is_measured=False)
 
 
 def _bare_split(index: int) -> str:

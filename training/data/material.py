@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from ...core import processors
 from ...core.errors import UsageError
+from ...core.signal.metrics import bandwidth_hz
 from ...core.spec import Array
 from . import corpus, gate, rooms
-from .bandwidth import sounding_hz
 
 SHORTEST_S = 1.0
 SILENT = 1e-3
@@ -147,20 +147,20 @@ class _Take:
 def _voice(recordings: Sequence[corpus.Recording], speeds: Sequence[float]) -> list[_Take]:
     """Everything that one speaker says, at all speeds."""
     read = [(recording, corpus.read(recording)) for recording in recordings]
-    spoken = [(_measured(one, wave), wave) for one, wave in read if _usable(wave)]
+    spoken = [(one, wave) for one, wave in read if _usable(wave)]
     if not spoken:
         return []
     floor = gate.floor_db([wave for _, wave in spoken])
-    pairs = ((recording, wave, gate.gated(wave, floor)) for recording, wave in spoken)
-    return [_take(*pair, speed) for pair in pairs for speed in speeds]
+    pairs = ((one, wave, gate.gated(wave, floor)) for one, wave in spoken)
+    takes = ((_measured(one, target), wave, target) for one, wave, target in pairs)
+    return [_take(*take, speed) for take in takes for speed in speeds]
 
 
-def _measured(recording: corpus.Recording, wave: Array) -> corpus.Recording:
-    """The recording with a bandwidth that was measured, where its manifest does not tell."""
+def _measured(recording: corpus.Recording, target: Array) -> corpus.Recording:
+    """The recording with the bandwidth that it has without its hiss, where no manifest tells it."""
     if recording.is_measured:
         return recording
-    bandwidth_hz = min(recording.bandwidth_hz, sounding_hz(wave))
-    return replace(recording, bandwidth_hz=bandwidth_hz, is_measured=True)
+    return replace(recording, bandwidth_hz=bandwidth_hz(target), is_measured=True)
 
 
 def _take(recording: corpus.Recording, clip: Array, target: Array, speed: float) -> _Take:

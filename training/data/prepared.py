@@ -51,8 +51,9 @@ def fill(data: Path, cache: Path, *, variants: int = CODED, shards: int = 1) -> 
             f"{cache}: holds training speech in other shards; delete it or name another"
         )
     missing = {name: part for name, part in wanted.items() if name not in there}
+    about = _about(data, "train") if missing else {}
     for name, part in missing.items():
-        prepare(data, "train", cache / name, speeds=SPEEDS, variants=variants, shard=part)
+        _write(_material(data, "train", SPEEDS, variants, part), cache / name, about)
     if not folders(cache, "valid"):
         with suppress(UsageError):
             prepare(data, "valid", cache / "valid", speeds=(1.0,), variants=0)
@@ -60,32 +61,13 @@ def fill(data: Path, cache: Path, *, variants: int = CODED, shards: int = 1) -> 
 
 
 def prepare(
-    data: Path,
-    split: str,
-    folder: Path,
-    *,
-    speeds: Sequence[float],
-    variants: int,
-    shard: corpus.Shard = corpus.WHOLE,
+    data: Path, split: str, folder: Path, *, speeds: Sequence[float], variants: int
 ) -> None:
     """Write a split's material into `folder`, whole or not at all, with a hash of every file.
 
     Raises `UsageError` as `assemble` does, and for a folder that cannot be written to.
     """
-    plain = assemble(data, split, speeds=speeds, shard=shard)
-    material = replace(plain, coded=encode(plain, variants=variants))
-    partial_folder = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial_folder, ignore_errors=True)
-    try:
-        partial_folder.mkdir(parents=True)
-        for name, values in _arrays(material):
-            np.save(partial_folder / f"{name}.npy", values, allow_pickle=False)
-        files = {path.name: sha256_of(path) for path in sorted(partial_folder.glob("*.npy"))}
-        index = {"origin": origin(data, split), "facts": facts(data, split), "files": files}
-        (partial_folder / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
-        partial_folder.rename(folder)
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be written to: {error}") from error
+    _write(_material(data, split, speeds, variants, corpus.WHOLE), folder, _about(data, split))
 
 
 def encode(material: Material, *, variants: int, seed: int = 0) -> tuple[Coded, ...]:
@@ -191,6 +173,33 @@ def facts(data: Path, split: str) -> dict[str, Any]:
         "rooms": len(corpus.rooms(data, split)),
         "sources": {name: round(minutes, 2) for name, minutes in sorted(sources.items())},
     }
+
+
+def _about(data: Path, split: str) -> dict[str, Any]:
+    """What every shard of a split is told to be of; every recording is looked at for it."""
+    return {"origin": origin(data, split), "facts": facts(data, split)}
+
+
+def _material(
+    data: Path, split: str, speeds: Sequence[float], variants: int, shard: corpus.Shard
+) -> Material:
+    plain = assemble(data, split, speeds=speeds, shard=shard)
+    return replace(plain, coded=encode(plain, variants=variants))
+
+
+def _write(material: Material, folder: Path, about: dict[str, Any]) -> None:
+    partial_folder = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial_folder, ignore_errors=True)
+    try:
+        partial_folder.mkdir(parents=True)
+        for name, values in _arrays(material):
+            np.save(partial_folder / f"{name}.npy", values, allow_pickle=False)
+        files = {path.name: sha256_of(path) for path in sorted(partial_folder.glob("*.npy"))}
+        index = json.dumps(about | {"files": files}, indent=1)
+        (partial_folder / INDEX).write_text(index, encoding="utf-8")
+        partial_folder.rename(folder)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be written to: {error}") from error
 
 
 def _arrays(material: Material) -> Iterator[tuple[str, np.ndarray]]:
