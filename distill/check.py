@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..core.signal.metrics import lsd
 from ..core.signal.sampler import ddim, timesteps
-from ..families.hiresldm import torch_frontend as frontend
 from ..families.hiresldm.model import Model
+from ..families.hiresldm.networks import torch_frontend as frontend
 from ..training.damage.chain import Chain
 from ..training.stages import samples_of
 

@@ -18,8 +18,8 @@ from ..core.errors import UsageError
 from ..core.memory import peak_bytes
 from ..families.checkpoints import load_component, save_component
 from ..families.hiresldm.components import NAMES
-from ..families.hiresldm.denoiser import Denoiser
 from ..families.hiresldm.model import Model, load
+from ..families.hiresldm.networks.denoiser import Denoiser
 from ..training import devices
 from ..training.damage.chain import Chain
 from ..training.discriminator import size_for

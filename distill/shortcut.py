@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..families.hiresldm.config import ModelConfig
-from ..families.hiresldm.denoiser import FREQUENCIES, Denoiser
-from ..families.hiresldm.layers import Linear
 from ..families.hiresldm.model import Model
+from ..families.hiresldm.networks.denoiser import FREQUENCIES, Denoiser
+from ..families.hiresldm.networks.layers import Linear
 from ..training.damage.chain import Chain
 from ..training.stages import Inputs, Outcome, latent_inputs, latents_of, times_of, trained
 from .losses import diffused, shortcut_loss

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..families.hiresldm.torch_frontend import hann
+from ..families.hiresldm.networks.torch_frontend import hann
 
 TOP_HZ = 20_000.0
 """Discriminators look below this only: recordings differ above it for reasons that are not

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..families.hiresldm.frontend import FrontEnd, mel_centres_hz
-from ..families.hiresldm.torch_frontend import constant, hann, log_mel
+from ..families.hiresldm.networks.torch_frontend import constant, hann, log_mel
 
 RESOLUTIONS = ((512, 256), (2048, 512))
 """(n_fft, hop) of the waveform losses: one that sees time, one that sees pitch."""

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..families.hiresldm.torch_frontend import constant, hann
+from ..families.hiresldm.networks.torch_frontend import constant, hann
 
 N_FFT_S, TOP_HZ = 0.032, 8000.0
 BANDS = 49

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..families.hiresldm import torch_frontend as frontend
 from ..families.hiresldm.frontend import FrontEnd
+from ..families.hiresldm.networks import torch_frontend as frontend
 from . import losses
 from .discriminator import Discriminator
 from .loudness import loudness_loss

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from ...core.errors import IntegrityError, reason
 from .. import checkpoints
-from . import torch_frontend as frontend
 from .config import EDGE, ModelConfig, named
-from .decoder import Decoder
-from .denoiser import Denoiser
-from .encoder import Encoder
-from .recovery import Recovery
+from .networks import torch_frontend as frontend
+from .networks.decoder import Decoder
+from .networks.denoiser import Denoiser
+from .networks.encoder import Encoder
+from .networks.recovery import Recovery
 
 
 class Model(checkpoints.Model):

@@ -4,7 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from hiresldm.families.hiresldm.convolution import multiplied, over_time, over_time_and_bands
+from hiresldm.families.hiresldm.networks.convolution import (
+    multiplied,
+    over_time,
+    over_time_and_bands,
+)
 
 
 @pytest.mark.parametrize(("frames", "dilation"), [(20, 1), (20, 4), (11, 8), (1, 2)])

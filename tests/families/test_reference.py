@@ -13,12 +13,13 @@ from hiresldm.cli.main import main
 from hiresldm.core.bundle.weights import weights_file
 from hiresldm.core.errors import IntegrityError, UsageError
 from hiresldm.families.checkpoints import load
-from hiresldm.families.hiresldm import frontend, torch_frontend
+from hiresldm.families.hiresldm import frontend
 from hiresldm.families.hiresldm.components import NAMES as COMPONENTS
 from hiresldm.families.hiresldm.components import components
 from hiresldm.families.hiresldm.config import BASE, EDGE, REVISION, ModelConfig, Zone, named
-from hiresldm.families.hiresldm.layers import dead_zone, gain, softplus
 from hiresldm.families.hiresldm.model import Model
+from hiresldm.families.hiresldm.networks import torch_frontend
+from hiresldm.families.hiresldm.networks.layers import dead_zone, gain, softplus
 from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from hiresldm.families.hiresldm.config import EDGE
-from hiresldm.families.hiresldm.torch_frontend import istft, stft
+from hiresldm.families.hiresldm.networks.torch_frontend import istft, stft
 from hiresldm.training.losses import (
     band_mask,
     compressed_loss,

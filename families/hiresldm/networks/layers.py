@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import Stack, Zone
+from ..config import Stack, Zone
 from .convolution import over_time, over_time_and_bands
 
 LOUD = 2.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .config import ModelConfig
+from ..config import ModelConfig
 from .layers import Blocks, Linear, dead_zone, gain, magnitude, softplus, zone_width
 
 

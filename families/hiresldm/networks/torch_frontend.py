@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import frontend
-from .frontend import FrontEnd
+from .. import frontend
+from ..frontend import FrontEnd
 
 
 def stft(wave: Tensor, front: FrontEnd) -> Tensor:

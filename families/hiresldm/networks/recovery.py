@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .config import Bands, ModelConfig
+from ..config import Bands, ModelConfig
 from .layers import BandBlock, Blocks, Linear, dead_zone, gain, magnitude, zone_width
 
 

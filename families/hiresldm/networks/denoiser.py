@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .config import ModelConfig
+from ..config import ModelConfig
 from .layers import ConvNeXtBlock, Linear
 
 FREQUENCIES = 32
