@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import gzip
 import re
+import shutil
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -70,23 +71,27 @@ def recipes() -> tuple[Voices, ...]:
 def gather(root: Path, out: Path) -> list[dict[str, Any]]:
     """Write clips of all voices in unpacked packages, and their manifest; gives its rows.
 
-    Raises `UsageError` where there are none, and for an `out` that exists.
+    The folder is there whole, or not at all. Raises `UsageError` where there are no such packages,
+    and for an `out` that exists.
     """
     if out.exists():
         raise UsageError(f"{out} exists already; delete it or name another folder")
+    partial = out.with_name(out.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
     rows: list[dict[str, Any]] = []
     for about, files in sorted(_found(root).items()):
         for number, clip in enumerate(_chosen(root, files)):
-            path = out / about.speaker / f"{number:03d}.flac"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            sf.write(path, clip.wave, clip.rate_hz, subtype="PCM_16")
-            rows.append(_row(root, about, path.relative_to(out.parent), clip))
+            name = Path(about.speaker) / f"{number:03d}.flac"
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
+            sf.write(partial / name, clip.wave, clip.rate_hz, subtype="PCM_16")
+            rows.append(_row(root, about, out.name / name, clip))
     if not rows:
         raise UsageError(f"{root}: no speech of known packages; unpack them there: {RECIPES}")
-    with (out / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+    with (partial / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+    partial.rename(out)
     return rows
 
 

@@ -59,3 +59,4 @@ def test_folders_without_packages_and_folders_that_exist_are_named(unpacked: Pat
         packages.gather(tmp_path / "nowhere", tmp_path / "out")
     with pytest.raises(UsageError, match="exists already"):
         packages.gather(unpacked, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["unpacked"]

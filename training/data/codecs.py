@@ -31,10 +31,8 @@ def coded(wave: Array, rng: Rng) -> Array:
     compression = float(rng.uniform(0.6, 1.0))
     low = _resampled(wave, RATE_HZ, rate_hz)
     gain = 0.5 / (float(np.abs(low).max()) + 1e-9)
-    about = (container, subtype, compression)
-    return _aligned(
-        _resampled(_through(low * gain, rate_hz, *about) / gain, rate_hz, RATE_HZ), wave
-    )
+    made = _through(low * gain, rate_hz, container, subtype, compression) / gain
+    return _aligned(_resampled(made, rate_hz, RATE_HZ), wave)
 
 
 def telephoned(wave: Array, rng: Rng) -> Array:
