@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,7 +15,7 @@ from ....core.signal import metrics
 from ....core.spec import Array
 from ...rates import METRIC_HZ, at_16_khz
 from ..testset import Pair
-from . import cepstra, dnsmos, speakers, transcripts
+from . import cepstra, distillmos, dnsmos, speakers, transcripts
 
 Score = Callable[[Pair, Array], dict[str, float]]
 """(pair, candidate (N,) at 48 kHz) -> value of every metric, nan where there is none."""
@@ -144,25 +140,7 @@ def _visqol_model() -> Any:
 
 
 def _distillmos(pair: Pair, candidate: Array) -> dict[str, float]:
-    import torch
-
-    wave = torch.from_numpy(at_16_khz(candidate))[None]
-    with torch.inference_mode():
-        return {"distillmos": float(_distillmos_model()(wave))}
-
-
-@cache
-def _distillmos_model() -> Any:
-    # Its command line alone uses torchaudio, whose wheels do not load where CUDA is missing.
-    stand_in = ModuleType("torchaudio")
-    sys.modules.setdefault("torchaudio", stand_in)
-    try:
-        from distillmos import ConvTransformerSQAModel
-    finally:
-        if sys.modules["torchaudio"] is stand_in:
-            del sys.modules["torchaudio"]
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints where its weights lie
-        return ConvTransformerSQAModel().eval()
+    return {"distillmos": distillmos.mos(candidate)}
 
 
 def _spectral(pair: Pair, candidate: Array) -> dict[str, float]:
