@@ -16,7 +16,6 @@ from hiresldm.training.damage.draws import Draw
 from hiresldm.training.damage.kinds import KINDS, Damage, together
 from hiresldm.training.damage.levels import integrated_lufs, model_gain
 from hiresldm.training.data import codecs, rooms
-from hiresldm.training.data.corpus import BEST_MOS
 from hiresldm.training.data.material import Clips, Coded, Material, Speech
 
 RATE_HZ = 48_000
@@ -32,7 +31,6 @@ def material_of(waves: list[np.ndarray], speakers: list[int], **more: object) ->
         np.array(speakers, np.int64),
         np.full(count, 20_000.0),
         np.ones(count),
-        np.full(count, BEST_MOS),
     )
     made_up = rooms.of(())
     return replace(Material(speech, Clips.of([waves[0][::-1]]), made_up), **more)

@@ -1,7 +1,5 @@
 """Material from folders of audio: gated targets, speeds, codecs, and a cache that proves itself."""
 
-import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -13,8 +11,6 @@ from scipy import signal
 
 from hiresldm.cli.main import main
 from hiresldm.core.errors import AudioError, IntegrityError, UsageError
-from hiresldm.training.damage.bank import Sounds
-from hiresldm.training.damage.draws import Draw
 from hiresldm.training.data import gate
 from hiresldm.training.data.material import assemble
 from hiresldm.training.data.prepared import encode, open_prepared, prepare, read_index
@@ -94,28 +90,6 @@ def test_a_changed_cache_is_refused(data, prepared, tmp_path):
         open_prepared(changed)
     with pytest.raises(IntegrityError, match=r"no readable index\.json"):
         read_index(tmp_path)
-
-
-def test_voices_that_sound_bad_are_drawn_less(data, tmp_path):
-    """Through the cache, which is of other data once opinions have changed."""
-    voices = shutil.copytree(data, tmp_path / "data")
-    prepare(voices, "train", tmp_path / "even", speeds=(1.0,), variants=0)
-    (voices / "voices.csv").write_text("speaker,mos\na,4.3\nb,3.25\n")
-    prepare(voices, "train", tmp_path / "train", speeds=(1.0,), variants=0)
-    assert read_index(tmp_path / "even")["origin"] != read_index(tmp_path / "train")["origin"]
-    speech = open_prepared(tmp_path / "train").speech
-    assert speech.mos[speech.speaker == 0].tolist() == [4.3]
-    picked = Sounds(open_prepared(tmp_path / "train")).pick(4000, Draw([0]))
-    assert (speech.speaker[picked] == 1).mean() == pytest.approx(0.2, abs=0.03)
-
-
-def test_a_cache_of_an_earlier_version_is_refused(prepared, tmp_path):
-    old = shutil.copytree(prepared, tmp_path / "train")
-    index = json.loads((old / "index.json").read_text())
-    del index["files"]["mos.npy"]
-    (old / "index.json").write_text(json.dumps(index))
-    with pytest.raises(IntegrityError, match="earlier version; delete it"):
-        open_prepared(old)
 
 
 def test_nothing_but_silence_is_no_speech(tmp_path):

@@ -12,9 +12,6 @@ from .draws import Draw
 
 LONGEST_MINUTES = 6.0
 """Of a speaker's minutes no more than these make it likelier to be drawn."""
-POOR_MOS, GOOD_MOS = 2.5, 4.0
-"""How recordings sound from which next to nothing is learnt, and from which all is."""
-LEAST_WORTH = 0.02
 
 
 class Bank:
@@ -67,7 +64,6 @@ class Sounds:
         self.direct = torch.from_numpy(material.rooms.direct).to(self.device)
         self.bandwidth_hz = torch.from_numpy(speech.bandwidth_hz).to(self.device).float()
         self.speaker = torch.from_numpy(speech.speaker).to(self.device)
-        self.worth = worth(torch.from_numpy(speech.mos).to(self.device))
         self.coded = [
             (Bank(one.clips, self.device), torch.from_numpy(one.of).to(self.device))
             for one in material.coded
@@ -75,8 +71,7 @@ class Sounds:
         self._likely: dict[float, Tensor] = {}
 
     def pick(self, size: int, draw: Draw, *, least_hz: float = 0.0) -> Tensor:
-        """Clips (size,) with sound up to `least_hz`: speakers by the square root of their minutes,
-        and by how good they sound.
+        """Clips (size,) with sound up to `least_hz`: speakers by the square root of their minutes.
 
         Raises `UsageError` where no clip sounds so far up.
         """
@@ -97,12 +92,4 @@ class Sounds:
         total.index_add_(0, self.speaker, minutes)
         count.index_add_(0, self.speaker, used)
         likely = total.clamp(max=LONGEST_MINUTES).sqrt() / count.clamp(min=1)
-        return (used * likely[self.speaker] * self.worth).float()
-
-
-def worth(mos: Tensor) -> Tensor:
-    """How much there is to learn from recordings (clips,) that sound so: a model comes to make what
-    it is shown as clean.
-    """
-    share = ((mos - POOR_MOS) / (GOOD_MOS - POOR_MOS)).clamp(0.0, 1.0)
-    return share.square().clamp(min=LEAST_WORTH)
+        return (used * likely[self.speaker]).float()

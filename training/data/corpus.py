@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,6 @@ from ...core.spec import Array
 
 SUFFIXES = (".flac", ".wav", ".ogg", ".opus", ".mp3", ".aiff")
 RATE_HZ = 48_000
-VOICES = "voices.csv"
-BEST_MOS = 5.0
-"""Of opinions from 1 on; taken for what nobody has judged."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +30,6 @@ class Recording:
     """Where the recording is from, as its manifest says."""
     is_measured: bool = True
     """Whether its bandwidth was measured, or is what any file could hold."""
-    mos: float = BEST_MOS
-    """How good the speaker's recordings sound."""
 
 
 @dataclass(frozen=True)
@@ -68,20 +63,8 @@ def speech(root: Path, split: str, shard: Shard = WHOLE) -> tuple[Recording, ...
     voices = sorted({recording.speaker for recording in found})
     if len(voices) < shard.count:
         raise UsageError(f"{root}: {len(voices)} {split} speakers do not fill {shard.count} shards")
-    own, judged = set(voices[shard.number :: shard.count]), opinions(root)
-    return tuple(
-        replace(recording, mos=judged.get(recording.speaker, BEST_MOS))
-        for recording in found
-        if recording.speaker in own
-    )
-
-
-def opinions(root: Path) -> dict[str, float]:
-    """How good a speaker's recordings sound, as far as `voices.csv` in `root` tells."""
-    if not (root / VOICES).exists():
-        return {}
-    with (root / VOICES).open(newline="", encoding="utf-8") as lines:
-        return {row["speaker"]: float(row["mos"]) for row in csv.DictReader(lines)}
+    own = set(voices[shard.number :: shard.count])
+    return tuple(recording for recording in found if recording.speaker in own)
 
 
 def noises(root: Path, split: str, shard: Shard = WHOLE) -> tuple[Recording, ...]:

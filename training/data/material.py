@@ -80,8 +80,6 @@ class Speech:
     """(clips,): number of the voice."""
     bandwidth_hz: NDArray[np.float64]
     speed: NDArray[np.float64]
-    mos: NDArray[np.float64]
-    """(clips,): how good the recordings of that voice sound."""
     recordings: tuple[corpus.Recording, ...] = ()
     """Where each clip is from, unless the material was prepared earlier."""
 
@@ -189,7 +187,6 @@ def _speech(voices: Sequence[Sequence[_Take]]) -> Speech | None:
         speaker.astype(np.int64),
         np.array([take.bandwidth_hz for take in takes]),
         np.array([take.speed for take in takes]),
-        np.array([take.recording.mos for take in takes]),
         tuple(take.recording for take in takes),
     )
 

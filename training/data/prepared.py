@@ -31,7 +31,7 @@ CODED = 2
 """Codecs that half of the clips are heard through, each another time."""
 TELEPHONED = 0.25
 """Share of them that are a telephone's."""
-KNOWN = ("speaker", "bandwidth_hz", "speed", "mos")
+KNOWN = ("speaker", "bandwidth_hz", "speed")
 """What is known of every clip."""
 
 
@@ -112,8 +112,6 @@ def shards_of(folder: Path) -> int:
 def open_prepared(folder: Path) -> Material:
     """What `prepare` wrote, mapped into memory; raises `IntegrityError` for a changed file."""
     index = read_index(folder)
-    if not index["files"].keys() >= {f"{name}.npy" for name in KNOWN}:
-        raise IntegrityError(f"{folder} was prepared by an earlier version; delete it")
     for name, expected in index["files"].items():
         if not (folder / name).is_file() or sha256_of(folder / name) != expected:
             raise IntegrityError(f"{folder / name} is not what was prepared; delete {folder}")
@@ -124,8 +122,8 @@ def open_prepared(folder: Path) -> Material:
     def clips(name: str) -> Clips:
         return Clips(array(name), np.array(array(f"{name}_at")), np.array(array(f"{name}_length")))
 
-    speaker, bandwidth_hz, speed, mos = (np.array(array(name)) for name in KNOWN)
-    speech = Speech(clips("recorded"), clips("target"), speaker, bandwidth_hz, speed, mos)
+    speaker, bandwidth_hz, speed = (np.array(array(name)) for name in KNOWN)
+    speech = Speech(clips("recorded"), clips("target"), speaker, bandwidth_hz, speed)
     variants = range(sum(name.startswith("coded") and "_" not in name for name in index["files"]))
     coded_ones = tuple(Coded(clips(f"coded{v}"), np.array(array(f"coded{v}_of"))) for v in variants)
     placed = rooms.Rooms(array("rooms"), np.array(array("rooms_direct")))
@@ -142,13 +140,11 @@ def read_index(folder: Path) -> dict[str, Any]:
 
 
 def origin(data: Path, split: str) -> str:
-    """A hash of which recordings a split consists of, by path and size, and how they sound."""
+    """A hash of which recordings a split consists of, by path and size."""
     sums = hashlib.sha256()
     for recording in (*corpus.speech(data, split), *corpus.noises(data, split)):
         size = recording.path.stat().st_size if recording.path.exists() else -1
-        judged = "" if recording.mos == corpus.BEST_MOS else f" {recording.mos}"
-        about = f"{recording.path.relative_to(data)} {recording.speaker} {size}{judged}\n"
-        sums.update(about.encode())
+        sums.update(f"{recording.path.relative_to(data)} {recording.speaker} {size}\n".encode())
     return sums.hexdigest()
 
 
