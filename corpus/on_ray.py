@@ -16,7 +16,7 @@ import numpy as np
 import ray
 from ray.data import ActorPoolStrategy, DataContext
 
-from ..core import telemetry
+from ..core.quiet import refuse_telemetry
 from .clip import Clip, Outcome
 from .worker import Worker
 
@@ -48,7 +48,7 @@ def outcomes(
     Each takes a CPU, or `gpus` of a GPU. Raises ConnectionError where no cluster answers.
     """
     with redirect_stdout(sys.stderr), ExitStack() as connected:  # Ray tells of lost nodes there
-        telemetry.refuse()
+        refuse_telemetry()
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         connected.callback(ray.shutdown)
         DataContext.get_current().enable_progress_bars = False

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core import processors
 from ..core.errors import BackendMissingError, IntegrityError, UsageError, reason
-from ..core.silence import silenced
+from ..core.quiet import silenced
 from ..core.spec import Arrays, Artifact, Runner, Shapes
 from .signature import Input, check
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core import processors, telemetry
+from ..core import processors
 from ..core.bundle.schemes import Precision
 from ..core.errors import BackendMissingError, IntegrityError, reason
+from ..core.quiet import refuse_telemetry
 from ..core.spec import Array, Arrays, Artifact, Runner, Shapes
 from .signature import Input, check
 
@@ -92,7 +93,7 @@ def settings() -> Mapping[str, str]:
 
 
 def _engine() -> Any:
-    telemetry.refuse()
+    refuse_telemetry()
     try:
         import openvino
     except ImportError as error:

@@ -15,12 +15,12 @@ import soundfile
 from command_line import Clip, Outcome, Run
 
 from hiresldm.cli.main import main
-from hiresldm.core import telemetry
+from hiresldm.core.quiet import refuse_telemetry
 from hiresldm.core.restorer import Restorer
 from hiresldm.core.spec import Array, Arrays
 from hiresldm.families.hiresldm.host import Host
 
-telemetry.refuse()  # for tests that import engines themselves
+refuse_telemetry()  # for tests that import engines themselves
 # Two processes run tests side by side: a thread each is what two cores have.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

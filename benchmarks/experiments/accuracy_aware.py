@@ -15,11 +15,10 @@ from torch import nn
 
 from ...calibration.capture import restorer_of
 from ...calibration.store import Calibration
-from ...core import telemetry
+from ...core.quiet import quiet, refuse_telemetry
 from ...core.restorer import Restorer
 from ...core.signal.metrics import snr_db
 from ...core.spec import Arrays, Component, Runner
-from ...export.writers.quiet import quiet
 from ...export.writers.to_openvino import converted
 from ...export.writers.tracing import trace
 from ...families.checkpoints import Model
@@ -51,7 +50,7 @@ def accuracy_aware_component(
     component: Component, module: nn.Module, captured: Sequence[Arrays], near_db: float
 ) -> tuple[Runner, int]:
     """One component at `near_db` or nearer on the calls held out, and its bytes."""
-    telemetry.refuse()
+    refuse_telemetry()
     import nncf
 
     run, name = on_torch.runner(component, module), component.outputs[0].name

@@ -20,10 +20,9 @@ from ...calibration.search import descent
 from ...calibration.sensitivity import measure
 from ...calibration.simulation import Layers, fp32_bytes, model_bytes, uniform
 from ...calibration.store import Calibration
-from ...core import telemetry
 from ...core.bundle.schemes import BLOCK, Precision
+from ...core.quiet import quiet, refuse_telemetry
 from ...core.spec import Component
-from ...export.writers.quiet import quiet
 from ...export.writers.to_openvino import converted
 from ...export.writers.tracing import trace
 from ...families.checkpoints import Model, load
@@ -81,7 +80,7 @@ def _mix(model: Model, components: Sequence[_Component], share: float) -> Layers
 
 
 def _compressed(component: _Component, share: float) -> Iterator[tuple[str, Precision]]:
-    telemetry.refuse()
+    refuse_telemetry()
     import nncf
 
     model = converted(component.graph)

@@ -17,10 +17,9 @@ import numpy as np
 from ...core.bundle.quantized import Quantized
 from ...core.bundle.schemes import Precision
 from ...core.errors import ExportError, ParityError
-from ...core.silence import silenced
+from ...core.quiet import quiet, silenced
 from ...core.spec import Artifact, Component, ExportJob
 from .files import content_addressed, described
-from .quiet import quiet
 from .refusals import check_operations, check_precision
 from .tracing import dynamic, example
 

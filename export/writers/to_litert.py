@@ -18,10 +18,9 @@ from typing import Any
 from ...core.bundle.quantized import Quantized, dequantize
 from ...core.bundle.schemes import Precision
 from ...core.errors import BackendMissingError
-from ...core.silence import silenced
+from ...core.quiet import quiet, silenced
 from ...core.spec import Artifact, Component, ExportJob
 from .files import content_addressed, described
-from .quiet import quiet
 from .refusals import check_operations, check_precision
 from .tracing import example
 

@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ...core import telemetry
 from ...core.bundle.schemes import SCHEMES, Precision
 from ...core.errors import ParityError, UsageError
+from ...core.quiet import quiet, refuse_telemetry
 from ...core.spec import Artifact, ExportJob
 from .files import content_addressed, described
 from .onnx_graph.integers import by_key, store_integers, unpack
-from .quiet import quiet
 from .refusals import check_precision
 from .roundtrip import check_integers
 from .tracing import trace
@@ -136,7 +135,7 @@ def _narrow(model: Any) -> None:
 
 
 def _with_activations(model: Any, job: ExportJob) -> Any:
-    telemetry.refuse()
+    refuse_telemetry()
     import nncf
 
     edges = [
@@ -187,7 +186,7 @@ def _read(path: Path) -> Any:
 
 
 def _openvino() -> Any:
-    telemetry.refuse()
+    refuse_telemetry()
     import openvino
 
     return openvino

@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...core.bundle.schemes import Precision
+from ...core.quiet import quiet
 from ...core.spec import Artifact, ExportJob
 from . import to_onnx
 from .files import content_addressed, described
-from .quiet import quiet
 from .refusals import check_precision
 
 FORMAT = "ort"

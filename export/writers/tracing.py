@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import ExportError
+from ...core.quiet import quiet
 from ...core.spec import Component, Dim
 from . import operations
-from .quiet import quiet
 
 OPSET = 21
 """The first with 4-bit integers and blocks in DequantizeLinear."""

@@ -60,7 +60,7 @@ def test_rooms_and_files_can_be_overlooked():
     door = Path(hiresldm.__file__).parent
     for init in (one for room in door.iterdir() for one in room.rglob("__init__.py")):
         modules = [path for path in init.parent.glob("*.py") if path != init]
-        assert len(modules) <= 13, init.parent
+        assert len(modules) <= 12, init.parent
         assert init.read_text(encoding="utf-8").startswith('"""'), f"{init} tells nothing"
         for path in modules:
             assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, path

@@ -9,8 +9,7 @@ import pytest
 import soundfile
 
 from hiresldm.core.errors import UsageError
-from hiresldm.training import packages
-from hiresldm.training.data import corpus
+from hiresldm.training.data import corpus, packages
 
 RATE_HZ = 48_000
 

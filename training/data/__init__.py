@@ -1,1 +1,1 @@
-"""Recordings on disk, and what is prepared of them once: targets, speeds, codecs, a cache."""
+"""Recordings on disk or in packages, and what is prepared of them once: targets, codecs, caches."""

@@ -13,9 +13,9 @@ import numpy as np
 
 from ....core.bundle.schemes import Precision
 from ....core.errors import ExportError
+from ....core.quiet import quiet
 from ....core.spec import Component, Dim, ExportJob, Tensor
 from .. import operations
-from ..quiet import quiet
 from ..tracing import dynamic, example
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ....core.quiet import quiet
 from ....core.spec import Arrays, Component
-from ..quiet import quiet
 
 OPERATORS = ("MatMul", "Gemm")
 """The rest stays in float32, convolutions too: they cost 4 dB and hold few weights."""

@@ -1,8 +1,8 @@
 """Speech out of Debian packages, as a folder to train on; its manifest says what is from where.
 
-    apt download $(python -m hiresldm.training.packages)
+    apt download $(python -m hiresldm.training.data.packages)
     for package in *.deb; do dpkg-deb -x $package unpacked; done
-    python -m hiresldm.training.packages unpacked DATA/clean-debian
+    python -m hiresldm.training.data.packages unpacked DATA/clean-debian
 
 `packages.toml` tells whose voice lies in which files. Words said alone are joined to clips of four
 seconds; what is clipped, or lies in noise, is left out.
@@ -25,8 +25,8 @@ import av
 import numpy as np
 import soundfile as sf
 
-from ..core.errors import UsageError
-from ..core.spec import Array
+from ...core.errors import UsageError
+from ...core.spec import Array
 
 RECIPES = Path(__file__).with_name("packages.toml")
 SHARED = Path("usr/share")
@@ -210,7 +210,7 @@ def main(arguments: Sequence[str]) -> None:
         print(*sorted({voices.package for voices in recipes()}))
         return
     if len(arguments) != 2:
-        raise SystemExit("python -m hiresldm.training.packages UNPACKED OUT")
+        raise SystemExit("python -m hiresldm.training.data.packages UNPACKED OUT")
     try:
         rows = gather(*map(Path, arguments))
     except UsageError as error:
