@@ -31,6 +31,8 @@ STEPS: Steps = {
     "example": "hiresldm restore examples/noisy.wav docs/restored.flac --overwrite",
     "picture": "hiresldm plot examples/noisy.wav docs/restored.flac examples/clean.flac"
     " --out docs/example.png",
+    "one-second": "python -m hiresldm.benchmarks.experiments.one_second examples/noisy.wav"
+    " docs/how.png",
     "parity": "hiresldm parity weights/edge --full --report benchmarks/results/parity-full.json",
     "calibrate": "hiresldm calibrate --data $DATA --out runs/release/calibration.safetensors",
     "ranges": "python -m hiresldm.benchmarks.experiments.activation_ranges"

@@ -9,6 +9,9 @@ what the decoder and the encoder are given.
 
 `... dead-zone DATA OUT` tells what it is worth that gains near one are drawn to one, in recovery
 and in the decoder, by networks with other widths and the same weights.
+
+`... post-filter DATA OUT` tells what it brings to turn down further what recovery turns down, and
+what it costs: low gains become lower, high ones stay (Valin 2020, PercepNet).
 """
 
 from __future__ import annotations
@@ -41,6 +44,8 @@ SHARES = (0.0, 0.05, 0.1, 0.2)
 """Shares of the damaged wave that are left in the recovered one."""
 NONE = Zone(1e-6, 0.0)
 """A dead zone that is none."""
+FAINT = 1e-6
+"""Level of a bin that is silent."""
 DEAD_ZONES = (
     (NONE, NONE),
     (NONE, Zone(0.2, 0.0)),
@@ -50,9 +55,11 @@ DEAD_ZONES = (
     (Zone(0.01, 0.8), Zone(0.05, 0.8)),
 )
 """In recovery and in the decoder."""
-SPLITS = {"phases": "test", "strength": "valid", "dead-zone": "valid"}
+POST_FILTERS = (0.0, 0.25, 0.5, 1.0)
+"""How much of the post-filter's change is made."""
+SPLITS = {"phases": "test", "strength": "valid", "dead-zone": "valid", "post-filter": "valid"}
 PER_CLASS, SEED = 3, 0
-METRICS = ("dnsmos", "pesq", "estoi", "lsd", "lost", "sisdr")
+METRICS = ("dnsmos", "distillmos", "pesq", "estoi", "lsd", "lost", "sisdr")
 FRONT = FrontEnd()
 """Of the embedded model."""
 Change = Callable[[Arrays, Array], Array]
@@ -120,6 +127,14 @@ def left_in(share: float, damaged: Array, recovered: Array, front: FrontEnd) -> 
     return stft(share * given + (1 - share) * made, front)
 
 
+def post_filtered(share: float, damaged: Array, recovered: Array, front: FrontEnd) -> Array:
+    """The recovered spectrum (T, 2 * bins) whose gains g are g sin(g pi / 2), as far as `share`."""
+    kept = np.clip(_level(recovered) / np.maximum(_level(damaged), FAINT), 0.0, 1.0)
+    gain = kept ** (1 / front.compression)
+    further = (1 - share + share * np.sin(gain * np.pi / 2)) ** front.compression
+    return np.asarray(recovered * np.tile(further, 2), np.float32)
+
+
 def _phase_systems() -> list[System]:
     def system(name: str, phases: Phases) -> System:
         return _system(
@@ -152,10 +167,22 @@ def _dead_zone_systems() -> list[System]:
     return [system(*widths) for widths in DEAD_ZONES]
 
 
+def _post_filter_systems() -> list[System]:
+    def system(share: float) -> System:
+        return _system(
+            f"{share:.0%} of the post-filter",
+            "recovery",
+            lambda given, made: post_filtered(share, given["spectrum"][0], made, FRONT),
+        )
+
+    return [system(share) for share in POST_FILTERS]
+
+
 ABLATIONS: Mapping[str, Callable[[], list[System]]] = {
     "phases": _phase_systems,
     "strength": _strength_systems,
     "dead-zone": _dead_zone_systems,
+    "post-filter": _post_filter_systems,
 }
 
 

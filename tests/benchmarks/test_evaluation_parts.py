@@ -137,3 +137,14 @@ def test_a_share_of_the_damaged_speech_is_left_in(speech: Array, noisy: Array) -
     damaged, recovered = (stft(wave[:48_000], front) for wave in (noisy, speech))
     half = istft(ablations.left_in(0.5, damaged, recovered, front), front)
     assert np.allclose(half, (noisy[:48_000] + speech[:48_000]) / 2, atol=1e-4)
+
+
+def test_a_post_filter_turns_down_what_is_turned_down_already(speech: Array) -> None:
+    front = FrontEnd()
+    spectrum = stft(speech[:48_000], front)
+    for gain, expected in ((1.0, 1.0), (0.1, 0.1 * np.sin(0.05 * np.pi)), (0.0, 0.0)):
+        recovered = stft(np.float32(gain) * speech[:48_000], front)
+        made = istft(ablations.post_filtered(1.0, spectrum, recovered, front), front)
+        assert np.allclose(made, expected * speech[:48_000], atol=1e-4)
+        kept = ablations.post_filtered(0.0, spectrum, recovered, front)
+        assert np.array_equal(kept, recovered)
