@@ -17,7 +17,8 @@ what it costs: low gains become lower, high ones stay (Valin 2020, PercepNet).
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -144,15 +145,19 @@ def _phase_systems() -> list[System]:
     return [system(name, phases) for name, phases in PHASES.items()]
 
 
-def _strength_systems() -> list[System]:
+def _recovery_systems(
+    name: str, shares: Sequence[float], change: Callable[[float, Array, Array, FrontEnd], Array]
+) -> list[System]:
+    """A system for every share of a change of what recovery gives."""
+
     def system(share: float) -> System:
         return _system(
-            f"{share:.0%} of the damaged speech left in",
+            f"{share:.0%} of the {name}",
             "recovery",
-            lambda given, made: left_in(share, given["spectrum"][0], made, FRONT),
+            lambda given, made: change(share, given["spectrum"][0], made, FRONT),
         )
 
-    return [system(share) for share in SHARES]
+    return [system(share) for share in shares]
 
 
 def _dead_zone_systems() -> list[System]:
@@ -167,22 +172,11 @@ def _dead_zone_systems() -> list[System]:
     return [system(*widths) for widths in DEAD_ZONES]
 
 
-def _post_filter_systems() -> list[System]:
-    def system(share: float) -> System:
-        return _system(
-            f"{share:.0%} of the post-filter",
-            "recovery",
-            lambda given, made: post_filtered(share, given["spectrum"][0], made, FRONT),
-        )
-
-    return [system(share) for share in POST_FILTERS]
-
-
 ABLATIONS: Mapping[str, Callable[[], list[System]]] = {
     "phases": _phase_systems,
-    "strength": _strength_systems,
+    "strength": partial(_recovery_systems, "damaged speech left in", SHARES, left_in),
     "dead-zone": _dead_zone_systems,
-    "post-filter": _post_filter_systems,
+    "post-filter": partial(_recovery_systems, "post-filter", POST_FILTERS, post_filtered),
 }
 
 
