@@ -20,6 +20,7 @@ from hiresldm.runtimes.restorer import EMBEDDED_BUNDLE
 ROOT = Path(__file__).parents[2]
 ABSENT = (
     *("torch", "onnx", "onnxscript", "onnxsim", "openvino", "coremltools", "executorch", "nncf"),
+    "ai_edge_litert",
     *(
         "scipy",
         "safetensors",
