@@ -121,13 +121,9 @@ def faster_precision(device: torch.device, compute: Callable[[Precision], object
     """`bf16` or `fp32`, whichever does a step sooner (on CPUs it differs); `bf16` on a GPU."""
     if device.type == "cuda":
         return "bf16"
-    names: tuple[str, ...] = ("bf16", "fp32")
-    taken: dict[str, float] = {}
-    for _ in range(TRIALS):  # in turn: other work on the machine comes and goes
-        for name in names:
-            seconds = _seconds(compute, precision_of(device, name))
-            taken[name] = min(seconds, taken.get(name, seconds))
-    return min(names, key=lambda name: taken[name])
+    # In turn: other work on the machine comes and goes.
+    names = ("bf16", "fp32") * TRIALS
+    return min((_seconds(compute, precision_of(device, name)), name) for name in names)[1]
 
 
 def _seconds(compute: Callable[[Precision], object], precision: Precision) -> float:

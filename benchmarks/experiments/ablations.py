@@ -128,10 +128,15 @@ def left_in(share: float, damaged: Array, recovered: Array, front: FrontEnd) -> 
     return stft(share * given + (1 - share) * made, front)
 
 
+def gains(damaged: Array, recovered: Array) -> Array:
+    """What each bin (T, bins) of a spectrum (T, 2 * bins) was multiplied by, both compressed."""
+    ratio = _level(recovered) / np.maximum(_level(damaged), FAINT)
+    return np.asarray(ratio, np.float32)
+
+
 def post_filtered(share: float, damaged: Array, recovered: Array, front: FrontEnd) -> Array:
     """The recovered spectrum (T, 2 * bins) whose gains g are g sin(g pi / 2), as far as `share`."""
-    kept = np.clip(_level(recovered) / np.maximum(_level(damaged), FAINT), 0.0, 1.0)
-    gain = kept ** (1 / front.compression)
+    gain = gains(damaged, recovered).clip(0.0, 1.0) ** (1 / front.compression)
     further = (1 - share + share * np.sin(gain * np.pi / 2)) ** front.compression
     return np.asarray(recovered * np.tile(further, 2), np.float32)
 

@@ -20,9 +20,11 @@ from ...core.errors import ToolkitError
 from ...core.outputs import check_target
 from ...core.signal.rates import RATE_HZ
 from ...core.spec import Array
-from ...families.hiresldm.frontend import FrontEnd, expand
+from ...families.hiresldm.frontend import FrontEnd
 from ...runtimes.restorer import Restorer
 from ..figures import blank, save
+from ..reports.spectrograms import spectrum_db
+from .ablations import gains
 
 BEGIN_S, READ_S = 1.0, 3.0
 RANGE_DB = 80.0
@@ -61,10 +63,11 @@ def stations(wave: Array, calls: Sequence[Call], restored: Array) -> list[Statio
         return Station(title, _second(values[0], front.latent_hop), channels, "channel")
 
     def spectrum(title: str, values: Array) -> Station:
-        return Station(title, _level_db(_second(values[0], front.hop), front), khz, "kHz")
+        level_db = spectrum_db(_second(values[0], front.hop), front)
+        shown = np.maximum(level_db, level_db.max() - np.float32(RANGE_DB))
+        return Station(title, shown, khz, "kHz")
 
-    ratio = _magnitude(recovered[0]) / np.maximum(_magnitude(damaged[0]), 1e-6)
-    gain = np.asarray(ratio, np.float32)
+    gain = gains(damaged[0], recovered[0])
     return [
         Station("1  audio/reading: a wave at 48 kHz", _second(wave, 1)),
         spectrum("2  the host: at -20 LUFS, its spectrum", damaged),
@@ -105,15 +108,6 @@ def _second(values: Array, hop: int) -> Array:
     """The second from `BEGIN_S` on of frames (T, ...) that come every `hop` samples."""
     begin = round(BEGIN_S * RATE_HZ / hop)
     return values[begin : begin + RATE_HZ // hop]
-
-
-def _magnitude(spectrum: Array) -> Array:
-    return np.asarray(np.hypot(*np.split(spectrum, 2, axis=-1)), np.float32)
-
-
-def _level_db(compressed: Array, front: FrontEnd) -> Array:
-    level_db = 20 * np.log10(np.abs(expand(compressed, front.compression)) + 1e-9)
-    return np.asarray(np.maximum(level_db, level_db.max() - RANGE_DB), np.float32)
 
 
 if __name__ == "__main__":

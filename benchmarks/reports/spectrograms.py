@@ -58,5 +58,10 @@ def level_db(wave: Array) -> Array:
     """Level in dB of every bin, (T, bins), of a wave (N,) at 48 kHz."""
     front = FrontEnd()
     padded = np.pad(wave, (0, -len(wave) % front.hop))
-    spectrum = expand(stft(padded, front), front.compression)
+    return spectrum_db(stft(padded, front), front)
+
+
+def spectrum_db(compressed: Array, front: FrontEnd) -> Array:
+    """Level in dB of every bin, (T, bins), of a compressed spectrum (T, 2 * bins)."""
+    spectrum = expand(compressed, front.compression)
     return np.asarray(20 * np.log10(np.abs(spectrum) + 1e-6), np.float32)
